@@ -1,0 +1,93 @@
+import COpenBLAS
+
+/// Dense linear algebra on row-major buffers, by OpenBLAS.
+///
+/// Every call is single-threaded: the package parallelises over samples itself, so that results have the same
+/// bits for any number of threads.
+public enum BLAS {
+  /// Pins OpenBLAS to one thread, once per process.
+  private static let singleThreaded: Void = openblas_set_num_threads(1)
+
+  /// Whether a factor is used as it is or transposed.
+  public enum Form: Sendable {
+    /// The factor itself.
+    case plain
+    /// The transpose of the factor.
+    case transposed
+
+    fileprivate var flag: CBLAS_TRANSPOSE { self == .plain ? CblasNoTrans : CblasTrans }
+  }
+
+  /// General product `C = alpha op(A) op(B) + beta C` on row-major storage.
+  ///
+  /// - Parameters:
+  ///   - m: Rows of `op(A)` and of `C`.
+  ///   - n: Columns of `op(B)` and of `C`.
+  ///   - k: Columns of `op(A)`, rows of `op(B)`.
+  ///   - lda: Distance between rows of `A` as stored; `ldb`, `ldc` likewise.
+  package static func gemm(
+    _ formA: Form = .plain, _ formB: Form = .plain, m: Int, n: Int, k: Int, alpha: Double = 1,
+    _ a: UnsafePointer<Double>, lda: Int, _ b: UnsafePointer<Double>, ldb: Int,
+    beta: Double = 0, _ c: UnsafeMutablePointer<Double>, ldc: Int
+  ) {
+    guard m > 0, n > 0 else { return }
+    _ = singleThreaded
+    cblas_dgemm(
+      CblasRowMajor, formA.flag, formB.flag, numericCast(m), numericCast(n), numericCast(k), alpha,
+      a, numericCast(max(lda, 1)), b, numericCast(max(ldb, 1)), beta, c, numericCast(max(ldc, 1)))
+  }
+
+  /// The product `op(A) op(B)` of two matrices.
+  ///
+  /// - Precondition: The inner dimensions agree.
+  /// - Complexity: O(`m * n * k`).
+  public static func product(
+    _ a: Matrix, _ formA: Form = .plain, _ b: Matrix, _ formB: Form = .plain
+  ) -> Matrix {
+    let m = formA == .plain ? a.rows : a.columns
+    let k = formA == .plain ? a.columns : a.rows
+    let n = formB == .plain ? b.columns : b.rows
+    let inner = formB == .plain ? b.rows : b.columns
+    precondition(k == inner, "product: inner dimensions \(k) and \(inner) differ")
+    var c = Matrix(rows: m, columns: n)
+    c.elements.withUnsafeMutableBufferPointer { c in
+      a.elements.withUnsafeBufferPointer { a0 in
+        b.elements.withUnsafeBufferPointer { b0 in
+          guard let c = c.baseAddress, let a0 = a0.baseAddress, let b0 = b0.baseAddress else {
+            return
+          }
+          gemm(formA, formB, m: m, n: n, k: k, a0, lda: a.columns, b0, ldb: b.columns, c, ldc: n)
+        }
+      }
+    }
+    return c
+  }
+
+  /// The inner product of two vectors of equal length.
+  public static func dot(_ x: [Double], _ y: [Double]) -> Double {
+    precondition(x.count == y.count, "dot: lengths \(x.count) and \(y.count) differ")
+    _ = singleThreaded
+    return cblas_ddot(numericCast(x.count), x, 1, y, 1)
+  }
+
+  /// The inner product of two buffers.
+  package static func dot(
+    _ count: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>
+  ) -> Double {
+    _ = singleThreaded
+    return cblas_ddot(numericCast(count), x, 1, y, 1)
+  }
+
+  /// The Euclidean norm of a vector, safe against overflow.
+  public static func norm(_ x: [Double]) -> Double {
+    _ = singleThreaded
+    return cblas_dnrm2(numericCast(x.count), x, 1)
+  }
+
+  /// Adds a multiple: `y += alpha x`.
+  public static func add(_ alpha: Double, _ x: [Double], to y: inout [Double]) {
+    precondition(x.count == y.count, "add: lengths \(x.count) and \(y.count) differ")
+    _ = singleThreaded
+    cblas_daxpy(numericCast(x.count), alpha, x, 1, &y, 1)
+  }
+}
