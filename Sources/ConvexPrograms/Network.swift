@@ -1,0 +1,117 @@
+public import Convolutions
+public import Tensors
+
+/// A two-layer convolutional network: filters, activation, pooling, output weights.
+///
+/// `f(x)_c = sum_j sum_q W_j[q, c] sum_k P[q, k] act(x_k . u_j)` with patches `x_k`, filters `u_j`, pooling `P`.
+public struct Network: Sendable, Equatable {
+  /// How images are cut into patches.
+  public let geometry: PatchGeometry
+  /// How responses are pooled.
+  public let pooling: Pooling
+  /// What neurons do with responses.
+  public let activation: Activation
+  /// Filters `u_j`, shape `[m, h]`; with a bias column its weight is last.
+  public var filters: Matrix
+  /// Gates `g_j`, shape `[m, h]`, for gated networks; nil otherwise.
+  public var gates: Matrix?
+  /// Output weights, shape `[m * a, c]`: row `j * a + q` belongs to neuron `j` and window `q`.
+  public var outputWeights: Matrix
+
+  /// A network with given weights.
+  ///
+  /// - Parameters:
+  ///   - geometry: Patch geometry with patch dimension `h`.
+  ///   - pooling: Pooling with `a` outputs per filter.
+  ///   - activation: Activation of every neuron.
+  ///   - filters: `[m, h]`.
+  ///   - gates: `[m, h]` for gated networks, nil otherwise.
+  ///   - outputWeights: `[m * a, c]`.
+  /// - Throws: `GeometryError` when the windows do not fit, `ProgramError` when the shapes do not agree.
+  public init(
+    geometry: PatchGeometry, pooling: Pooling, activation: Activation, filters: Matrix,
+    gates: Matrix? = nil, outputWeights: Matrix
+  ) throws {
+    let windows = try pooling.map(for: geometry).outputCount
+    guard filters.columns == geometry.patchDimension || filters.rows == 0 else {
+      throw ProgramError(
+        place: "network filters", expected: "patch dimension \(geometry.patchDimension)",
+        found: "\(filters.columns) columns", advice: "Use the geometry the filters were made for.")
+    }
+    guard outputWeights.rows == filters.rows * windows else {
+      throw ProgramError(
+        place: "network output weights",
+        expected: "\(filters.rows * windows) rows (\(filters.rows) neurons x \(windows) windows)",
+        found: "\(outputWeights.rows) rows", advice: "Use the pooling the weights were made for.")
+    }
+    guard (activation == .gated) == (gates != nil), gates.map({ $0.rows == filters.rows }) ?? true
+    else {
+      throw ProgramError(
+        place: "network gates",
+        expected: activation == .gated ? "\(filters.rows) gates" : "no gates",
+        found: gates.map { "\($0.rows) gates" } ?? "none",
+        advice: "A gated network has one gate per filter, any other network has none.")
+    }
+    self.geometry = geometry
+    self.pooling = pooling
+    self.activation = activation
+    self.filters = filters
+    self.gates = gates
+    self.outputWeights = outputWeights
+  }
+
+  /// Number of neurons `m`.
+  public var neuronCount: Int { filters.rows }
+  /// Number of network outputs `c`.
+  public var outputCount: Int { outputWeights.columns }
+  /// Number of pooled outputs per filter `a`; 1 when there is no neuron to tell.
+  public var windowCount: Int { neuronCount == 0 ? 1 : outputWeights.rows / neuronCount }
+
+  /// Norm of the filter of each neuron.
+  public var filterNorms: [Double] {
+    (0..<neuronCount).map { BLAS.norm(Array(filters.row($0))) }
+  }
+
+  /// Frobenius norm of the output weights of each neuron.
+  public var outputNorms: [Double] {
+    let size = windowCount * outputCount
+    return (0..<neuronCount).map { j in
+      BLAS.norm(Array(outputWeights.elements[j * size..<(j + 1) * size]))
+    }
+  }
+
+  /// `sum_j |u_j| |W_j|_F`, the regularizer of the convex programs.
+  public var regularization: Double { zip(filterNorms, outputNorms).reduce(0) { $0 + $1.0 * $1.1 } }
+
+  /// `(1/2) sum_j |u_j|^2 + |W_j|_F^2`, what weight decay penalises; at least `regularization`.
+  public var weightDecay: Double {
+    zip(filterNorms, outputNorms).reduce(0) { $0 + 0.5 * ($1.0 * $1.0 + $1.1 * $1.1) }
+  }
+
+  /// The same function with `|u_j| = |W_j|_F` for every neuron, and neurons that do nothing removed.
+  ///
+  /// Then `weightDecay == regularization`.
+  public func balanced() -> Network {
+    let (inner, outer) = (filterNorms, outputNorms)
+    let kept = (0..<neuronCount).filter { inner[$0] * outer[$0] > 0 }
+    var result = selecting(neurons: kept)
+    let size = windowCount * outputCount
+    for (j, old) in kept.enumerated() {
+      let factor = (outer[old] / inner[old]).squareRoot()
+      for e in 0..<filters.columns { result.filters[j, e] *= factor }
+      for e in 0..<size { result.outputWeights.elements[j * size + e] /= factor }
+    }
+    return result
+  }
+
+  /// The network of some of the neurons, in the order given.
+  public func selecting(neurons: [Int]) -> Network {
+    let a = windowCount
+    var result = self
+    result.filters = filters.selectingRows(neurons)
+    result.gates = gates?.selectingRows(neurons)
+    result.outputWeights = outputWeights.selectingRows(
+      neurons.flatMap { j in (0..<a).map { j * a + $0 } })
+    return result
+  }
+}

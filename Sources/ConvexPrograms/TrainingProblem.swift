@@ -1,0 +1,73 @@
+public import Convolutions
+public import Tensors
+
+/// Data, architecture and strength of one training problem.
+///
+/// `minimize (1/n) sum_i loss(f(x_i), y_i) + lambda sum_j |u_j| |W_j|_F` over networks of any width.
+public struct TrainingProblem: Sendable {
+  /// Convolution layer over the samples, `[n, channels, height, width]`.
+  public let layer: ConvolutionLayer
+  /// Pooling of the responses of each filter.
+  public let pooling: Pooling
+  /// The pooling at this geometry: window and weight of each position.
+  public let poolingMap: PoolingMap
+  /// Activation of every neuron.
+  public let activation: Activation
+  /// Loss of the predictions, with the targets.
+  public let loss: any Loss
+  /// Regularization strength in the mean-loss objective.
+  public var lambda: Double
+  /// Threads that passes over the data use; the results do not depend on it.
+  public let threads: Int
+
+  /// A problem over a batch of images.
+  ///
+  /// - Parameters:
+  ///   - images: Batch of shape `[n, channels, height, width]`.
+  ///   - geometry: How images are cut into patches.
+  ///   - pooling: Pooling of the responses.
+  ///   - activation: Activation of every neuron.
+  ///   - loss: Loss with the targets of the same `n` samples.
+  ///   - lambda: Regularization strength, not negative.
+  ///   - backend: Product used by the convolution layer. The default is the same on every run, so that
+  ///     training is reproducible to the bit; `.auto` measures and may pick another one next time.
+  ///   - threads: Threads that passes over the data use.
+  /// - Throws: `GeometryError` when images, geometry and pooling do not fit, `ProgramError` when the number of
+  ///   targets is not the number of images.
+  public init(
+    images: Tensor, geometry: PatchGeometry, pooling: Pooling, activation: Activation,
+    loss: any Loss, lambda: Double, backend: ConvolutionBackend = .im2col, threads: Int = 1
+  ) throws {
+    guard images.shape.first == loss.sampleCount else {
+      throw ProgramError(
+        place: "targets", expected: "\(images.shape.first ?? 0) (one per image)",
+        found: "\(loss.sampleCount)", advice: "Give as many labels as images.")
+    }
+    layer = try ConvolutionLayer(
+      images: images, geometry: geometry, backend: backend, threads: threads)
+    self.pooling = pooling
+    poolingMap = try pooling.map(for: geometry)
+    self.activation = activation
+    self.loss = loss
+    self.lambda = lambda
+    self.threads = threads
+  }
+
+  /// Number of samples `n`.
+  public var sampleCount: Int { layer.sampleCount }
+  /// Number of pooled outputs per filter `a`.
+  public var windowCount: Int { poolingMap.outputCount }
+  /// Number of network outputs `c`.
+  public var outputCount: Int { loss.outputCount }
+  /// Patch geometry.
+  public var geometry: PatchGeometry { layer.geometry }
+
+  /// The network without neurons, whose predictions are zero.
+  public func emptyNetwork() throws -> Network {
+    try Network(
+      geometry: geometry, pooling: pooling, activation: activation,
+      filters: Matrix(rows: 0, columns: geometry.patchDimension),
+      gates: activation == .gated ? Matrix(rows: 0, columns: geometry.patchDimension) : nil,
+      outputWeights: Matrix(rows: 0, columns: outputCount))
+  }
+}
