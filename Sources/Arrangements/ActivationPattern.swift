@@ -2,8 +2,9 @@ public import Tensors
 
 /// Which rows a filter activates: `1[x_r . u >= 0]` for every row `x_r`.
 ///
-/// Zero counts as active, so a zero row is always active. Bits are packed 64 to a word; bit `r % 64` of word
-/// `r / 64` belongs to row `r`, and the unused bits of the last word are zero, so that equal patterns have equal words.
+/// Zero counts as active, so a zero row is always active. Bits are packed 64 to a word: bit
+/// `r % 64` of word `r / 64` belongs to row `r`. The unused bits of the last word are zero, so that
+/// equal patterns have equal words.
 public struct ActivationPattern: Sendable, Hashable, CustomStringConvertible {
   /// Number of rows the pattern speaks about.
   public let count: Int

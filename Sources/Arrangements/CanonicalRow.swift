@@ -1,13 +1,15 @@
 /// Exact comparison of the directions of rows of floating-point numbers.
 ///
-/// Two rows span one line when `a_j b_p = b_j a_p` for all `j`, with `p` the first coordinate that is not zero. The
-/// test is exact in rationals, with one allowance for how data are stored: a row whose entries are all multiples
-/// `k / s` of one unit, rounded, is replaced by the integers `k`. Bytes divided by 255 are proportional only so.
+/// Two rows span one line when `a_j b_p = b_j a_p` for all `j`, with `p` the first coordinate that
+/// is not zero. The test is exact in rationals, with one allowance for how data are stored: a row
+/// whose entries are all multiples `k / s` of one unit, rounded, is replaced by the integers `k`.
+/// Bytes divided by 255 are proportional only so.
 enum CanonicalRow {
-  /// Units in which data are commonly stored, tried in this order; the first that fits all entries is taken.
+  /// Units in which data are commonly stored, tried in this order; the first that fits all entries
+  /// is taken.
   ///
-  /// Multiplication by 1 and 16 is exact, so there the entries must be integers exactly. 255 and 65535 are bytes and
-  /// 16-bit samples scaled to one, 1000 is three decimals.
+  /// Multiplication by 1 and 16 is exact, so there the entries must be integers exactly. 255 and
+  /// 65535 are bytes and 16-bit samples scaled to one, 1000 is three decimals.
   private static let units: [Double] = [1, 16, 255, 1000, 65535]
 
   /// What became of one row.
@@ -16,13 +18,14 @@ enum CanonicalRow {
     var first: Int?
     /// Whether that entry was negative, so that the row was negated.
     var isNegated = false
-    /// Bound on the relative change of any entry, relative to that entry: zero unless rounded units were recognised.
+    /// Bound on the relative change of any entry, relative to that entry: zero unless rounded units
+    /// were recognised.
     var error = 0.0
     /// Hash of the direction; rows on one line have equal hashes.
     var hash: UInt64 = 0
   }
 
-  /// Writes the canonical multiple of a row: coprime integers, or else the row times a power of two.
+  /// Writes the canonical multiple of a row: coprime integers, or the row times a power of two.
   ///
   /// - Parameters:
   ///   - row: The row, `count` finite entries.
@@ -47,7 +50,7 @@ enum CanonicalRow {
     return result
   }
 
-  /// Writes the integers `k` when every entry is `k / s` for one unit, and returns the largest relative rounding.
+  /// Writes the integers when every entry is a multiple of one unit; the largest relative rounding.
   private static func recoverIntegers(
     _ row: UnsafePointer<Double>, into target: UnsafeMutablePointer<Double>, count: Int
   ) -> Double? {
@@ -67,7 +70,7 @@ enum CanonicalRow {
     return nil
   }
 
-  /// The integer `k` with `x = k / unit` up to the rounding of that quotient to `Double` (or `Float`, for bytes).
+  /// The integer `k` with `x = k / unit` up to rounding to `Double` (or `Float`, for bytes).
   @inline(__always)
   private static func multiple(_ x: Double, of unit: Double) -> (Double, Double)? {
     let scaled = x * unit
@@ -113,7 +116,9 @@ enum CanonicalRow {
     }
   }
 
-  /// Hash of the quotients `x_j / x_first`: division rounds correctly, so equal directions give equal quotients.
+  /// Hash of the quotients `x_j / x_first`.
+  ///
+  /// Division rounds correctly, so equal directions give equal quotients.
   private static func directionHash(
     _ row: UnsafePointer<Double>, first: Int, count: Int
   ) -> UInt64 {

@@ -6,7 +6,9 @@ public struct Cell: Sendable, Equatable {
   public let pattern: ActivationPattern
   /// A unit vector strictly inside the cell, of length `patchDimension`.
   public let witness: [Double]
-  /// Distance of the witness from the nearest hyperplane: `min_r |x_r . u| / |x_r|` over the essential rows, positive.
+  /// Distance of the witness from the nearest hyperplane, positive.
+  ///
+  /// `min_r |x_r . u| / |x_r|` over the essential rows.
   public let margin: Double
 
   /// A cell with its pattern over the lines, a unit witness and the witness's margin.
@@ -19,12 +21,14 @@ public struct Cell: Sendable, Equatable {
 
 /// A list of cells that knows whether it is complete.
 ///
-/// Laws: patterns are distinct; every witness has its cell's pattern with a positive margin; `isExhaustive` is true only when
-/// it is proven that no cell is missing, other than one in which no row is active (`CellSamplingTests`).
+/// Laws: patterns are distinct; every witness has its cell's pattern with a positive margin;
+/// `isExhaustive` is true only when it is proven that no cell is missing, other than one in which
+/// no row is active (`CellSamplingTests`).
 public protocol CellSource: Sendable {
   /// The cells, without repeats.
   var cells: [Cell] { get }
-  /// Whether the cells are proven to be all the cells of the arrangement in which some row is active.
+  /// Whether the cells are proven to be all the cells of the arrangement in which some row is
+  /// active.
   var isExhaustive: Bool { get }
 }
 
@@ -36,6 +40,7 @@ public struct CellSample: CellSource, Equatable {
   public let attempts: Int
   /// Whether the cells are proven to be all.
   ///
-  /// True only when as many cells were found as any arrangement of so many lines in so many dimensions can have.
+  /// True only when as many cells were found as any arrangement of so many lines in so many
+  /// dimensions can have.
   public let isExhaustive: Bool
 }

@@ -6,16 +6,17 @@ public enum SamplingStrategy: String, CaseIterable, Sendable {
   case gaussian
   /// Difference of two rows of unit length plus a tenth of a random unit-size normal vector.
   ///
-  /// Patches of images are non-negative, so most uniform directions leave them all on one side; a difference of patches
-  /// separates them.
+  /// Patches of images are non-negative, so most uniform directions leave them all on one side; a
+  /// difference of patches separates them.
   case patches
 }
 
 extension CentralArrangement {
   /// Distinct cells found by drawing directions at random.
   ///
-  /// A direction is kept when its pattern is new and its margin exceeds `certifiedMargin`. The result depends on the
-  /// seed, never on the number of threads. Fewer cells than asked are returned when the attempts run out.
+  /// A direction is kept when its pattern is new and its margin exceeds `certifiedMargin`. The
+  /// result depends on the seed, never on the number of threads. Fewer cells than asked are
+  /// returned when the attempts run out.
   ///
   /// - Parameters:
   ///   - count: Number of cells wanted.

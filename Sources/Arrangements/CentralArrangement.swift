@@ -1,6 +1,6 @@
 public import Tensors
 
-/// The hyperplanes `{u : x_r . u = 0}` through the origin that are orthogonal to the rows of a matrix.
+/// The hyperplanes `{u : x_r . u = 0}` orthogonal to the rows of a matrix.
 ///
 /// Between them lie the cells: the sets of filters with one activation pattern.
 public struct CentralArrangement: Sendable {
@@ -20,7 +20,8 @@ public struct CentralArrangement: Sendable {
   /// The arrangement of the hyperplanes orthogonal to the rows of a matrix.
   ///
   /// - Parameter normals: Matrix of shape `[rows, patchDimension]`, usually the stacked patches.
-  /// - Throws: `ArrangementError` when the matrix is empty, has non-finite entries or only zero rows.
+  /// - Throws: `ArrangementError` when the matrix is empty, has non-finite entries or only zero
+  ///   rows.
   /// - Complexity: O(`rows * patchDimension + lines * patchDimension^2`).
   public init(normals: Matrix) throws {
     guard normals.rows > 0, normals.columns > 0 else {
@@ -85,8 +86,8 @@ public struct CentralArrangement: Sendable {
   ///   - rank: Dimension the normals span, at least 1.
   /// - Returns: The exact number, or `nil` when it exceeds `UInt64`.
   /// - Precondition: `lines >= 1` and `rank >= 1`.
-  /// - Source: Cover, *Geometrical and Statistical Properties of Systems of Linear Inequalities*, IEEE Transactions on
-  ///   Electronic Computers 1965.
+  /// - Source: Cover, *Geometrical and Statistical Properties of Systems of Linear Inequalities*,
+  ///   IEEE Transactions on Electronic Computers 1965.
   public static func generalPositionCellCount(lines: Int, rank: Int) -> UInt64? {
     precondition(lines >= 1 && rank >= 1, "cell count: \(lines) lines of rank \(rank)")
     var sum: UInt64 = 0
@@ -111,8 +112,8 @@ public struct CentralArrangement: Sendable {
 
   /// Numerical rank of rows scaled to unit length.
   ///
-  /// Rows enter in blocks; after each block the rows so far are replaced by `diag(s) V'`, which has the same singular
-  /// values, so that memory stays bounded and no condition number is squared.
+  /// Rows enter in blocks; after each block the rows so far are replaced by `diag(s) V'`, which has
+  /// the same singular values, so that memory stays bounded and no condition number is squared.
   private static func rank(of lines: Matrix, inverseNorms: [Double]) throws -> Int {
     let (blockLength, h) = (max(1024, lines.columns), lines.columns)
     var values: [Double] = []

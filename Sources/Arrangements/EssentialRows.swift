@@ -1,23 +1,26 @@
 public import Tensors
 
-/// The rows of a matrix without repeats: one row per line of normals, zero rows dropped, with the map back.
+/// The rows of a matrix without repeats: one row per line of normals, with the map back.
 ///
-/// Row `r` of the original matrix lies on line `lineOfRow[r]` and is `signOfRow[r] * scales[r]` times that line's
-/// representative. Rows are merged only when exactly proportional as rational numbers. Rows whose entries are all
-/// integers, sixteenths, or the rounded quotients `k / 255`, `k / 1000`, `k / 65535` (`|k| <= 2^20`, within `2^-51`
-/// relative, for bytes also rounded to single precision) stand for their integers `k`; other rows stand for themselves. Close rows are never merged.
+/// Row `r` of the original matrix lies on line `lineOfRow[r]` and is `signOfRow[r] * scales[r]`
+/// times that line's representative.
 ///
-/// - Complexity: O(`rows * columns`) expected time: directions are hashed by their quotients, which round equally for
-///   proportional rows, and each hit is confirmed by exact multiplication.
+/// Rows are merged only when exactly proportional as rational numbers. Rows whose entries are all
+/// integers, sixteenths, or rounded quotients `k / 255`, `k / 1000`, `k / 65535` (`|k| <= 2^20`,
+/// within `2^-51` relative, for bytes also rounded to single precision) stand for their integers
+/// `k`; other rows stand for themselves. Rows that are merely close are never merged.
+///
+/// - Complexity: O(`rows * columns`) expected time: directions are hashed by their quotients, which
+///   round equally for proportional rows, and each hit is confirmed by exact multiplication.
 public struct EssentialRows: Sendable {
   /// Representatives, shape `[lines, columns]`, in order of first appearance.
   ///
-  /// The first nonzero coordinate is positive. Coprime integers where the row stands for integers, otherwise the first
-  /// row of the line times a power of two.
+  /// The first nonzero coordinate is positive. Coprime integers where the row stands for integers,
+  /// otherwise the first row of the line times a power of two.
   public let rows: Matrix
   /// For every original row the number of its line, or -1 for a zero row.
   public let lineOfRow: [Int]
-  /// For every original row `1` or `-1`, the side of the representative it is on; `0` for a zero row.
+  /// For every original row `1` or `-1`, its side of the representative; `0` for a zero row.
   public let signOfRow: [Int8]
   /// For every original row its positive length relative to the representative; `0` for a zero row.
   public let scales: [Double]
@@ -88,8 +91,9 @@ public struct EssentialRows: Sendable {
 
   /// The pattern over the lines in which no original row is active, zero rows aside.
   ///
-  /// `nil` when some line carries rows of both signs, so that every filter activates some row. A neuron in this cell
-  /// contributes nothing. The pattern need not belong to a cell: there may be no filter that has it.
+  /// `nil` when some line carries rows of both signs, so that every filter activates some row. A
+  /// neuron in this cell contributes nothing. The pattern need not belong to a cell: there may be
+  /// no filter that has it.
   public var inactivePattern: ActivationPattern? {
     var signOfLine = [Int8](repeating: 0, count: lineCount)
     for (line, sign) in zip(lineOfRow, signOfRow) where line >= 0 {

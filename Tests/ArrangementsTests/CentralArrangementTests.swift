@@ -47,7 +47,8 @@ struct CentralArrangementTests {
     #expect(arrangement.rank == 3)
   }
 
-  /// The lines and ranks of `convex-cnn.md` 8.7 and 8.8, small cases by hand, and the ends of the range.
+  /// The lines and ranks of `convex-cnn.md` 8.7 and 8.8, small cases by hand, and the ends of the
+  /// range.
   @Test(
     arguments: [
       (1, 1, 2), (5, 1, 2), (30, 2, 60), (24, 3, 554), (36, 3, 1262), (12, 3, 134), (12, 4, 464),

@@ -3,8 +3,8 @@ package enum IntegerLines {
   /// Numbers the lines of integer rows in order of first appearance.
   ///
   /// - Parameter rows: Integer rows of equal length.
-  /// - Returns: The line and the sign of every row, -1 and 0 for a zero row. Signs are relative to the multiple of the
-  ///   line whose first nonzero coordinate is positive.
+  /// - Returns: The line and the sign of every row, -1 and 0 for a zero row. Signs are relative to
+  ///   the multiple of the line whose first nonzero coordinate is positive.
   package static func find(_ rows: [[Int]]) -> (line: [Int], sign: [Int]) {
     var representatives: [[Int]] = []
     var line: [Int] = []
