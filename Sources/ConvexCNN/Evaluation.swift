@@ -1,7 +1,7 @@
 public import ConvexPrograms
 public import Tensors
 
-/// How well predictions agree with targets, in the keys of the result JSON of `evaluate`.
+/// How well predictions agree with labels, in the keys of the result JSON of `evaluate`.
 public struct Evaluation: Sendable, Equatable, Codable {
   /// Version of these keys.
   public var schema = Package.schema
@@ -20,27 +20,28 @@ public struct Evaluation: Sendable, Equatable, Codable {
   /// Number of samples of each class (row) that were named each class (column).
   public let confusion: [[Int]]
 
-  /// Compares predictions with targets.
+  /// Compares predictions with labels.
   ///
   /// - Parameters:
   ///   - predictions: Outputs of a network, shape `[n, c]`.
-  ///   - targets: Targets of the same samples.
+  ///   - labels: Labels of the same samples.
+  ///   - classNames: Names of the classes, empty for regression.
   ///   - loss: Loss against these targets.
-  public init(predictions: Matrix, targets: Targets, loss: any Loss) {
-    sampleCount = targets.count
+  public init(predictions: Matrix, labels: Labels, classNames: [String], loss: any Loss) {
+    sampleCount = labels.sampleCount
     lossName = loss.name
     self.loss = Finite(loss.value(at: predictions))
     accuracy = Finite(loss.accuracy(of: predictions))
-    classes = targets.classNames
-    if let actual = targets.classIndices {
+    classes = classNames
+    if let actual = labels.classIndices {
       var table = [[Int]](
-        repeating: [Int](repeating: 0, count: classes.count), count: classes.count)
+        repeating: [Int](repeating: 0, count: labels.classCount), count: labels.classCount)
       for (a, p) in zip(actual, predictions.classIndices) { table[a][p] += 1 }
       confusion = table
     } else {
       confusion = []
     }
-    if case .values(let values) = targets {
+    if case .regression(let values) = labels {
       r2 = Finite(Self.explainedVariance(predictions, values))
     } else {
       r2 = Finite(nil)

@@ -23,6 +23,16 @@ public struct FilterSize: RawRepresentable, Sendable, Equatable, Codable {
     width = numbers[numbers.count - 1]
   }
 
+  /// The size of filters over images.
+  ///
+  /// - Precondition: Both numbers are at least 1.
+  public init(height: Int, width: Int) {
+    precondition(height >= 1 && width >= 1, "FilterSize: found \(height) x \(width)")
+    self.height = height
+    self.width = width
+    isSignal = false
+  }
+
   /// The size as it is written on the command line.
   public var rawValue: String { isSignal ? "\(width)" : "\(height)x\(width)" }
 }
