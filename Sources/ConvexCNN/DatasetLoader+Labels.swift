@@ -5,7 +5,7 @@ extension DatasetLoader {
   /// Labels in an array: integers are classes or the signs -1 and +1, floating-point numbers are real targets.
   ///
   /// Labels that go with training labels take their kind: classes must be known ones.
-  static func labels(of array: ArrayFile, path: String, like training: Labels?) throws -> Labels {
+  static func labels(of array: ArrayFile, path: String, like training: LabelKind?) throws -> Labels {
     guard (1...2).contains(array.shape.count), !array.shape.contains(0) else {
       throw InputError(
         .data, path, expected: "labels of shape [n], or targets of shape [n, c]",
@@ -16,8 +16,8 @@ extension DatasetLoader {
         .data, "\(path)\(index(bad, in: array.shape))", expected: "a finite number",
         found: "\(array.elements[bad])", advice: "Repair or remove this sample.")
     }
-    if case .regression(let targets)? = training {
-      return try regression(array, path: path, columns: targets.columns)
+    if case .regression(let columns)? = training {
+      return try regression(array, path: path, columns: columns)
     }
     if training == nil, array.elementKind == .floating {
       return try regression(array, path: path, columns: nil)
@@ -44,7 +44,7 @@ extension DatasetLoader {
   }
 
   private static func classes(
-    _ values: [Double], path: String, like training: Labels?
+    _ values: [Double], path: String, like training: LabelKind?
   ) throws -> Labels {
     let hasNegative = values.contains { $0 < 0 }
     let areSigns = hasNegative && values.allSatisfy { $0 == 1 || $0 == -1 }
@@ -53,7 +53,7 @@ extension DatasetLoader {
       let numbers = try numbers(values, path: path, bound: 2)
       return .signs(numbers.map { $0 == 1 ? 1 : -1 })
     }
-    if case .classes(_, let count)? = training {
+    if case .classes(let count)? = training {
       if areSigns, count == 2 { return .classes(values.map { $0 > 0 ? 1 : 0 }, count: 2) }
       return .classes(try numbers(values, path: path, bound: count), count: count)
     }

@@ -33,18 +33,14 @@ public struct DatasetLoader: Sendable {
   /// - Parameters:
   ///   - images: A path of images, or `PATH.npz:key`.
   ///   - labels: A path of labels; nil when the images come with theirs.
-  ///   - training: Training data that the labels must be compatible with, nil for training data.
+  ///   - kind: What images and labels must be like, nil for training data.
   /// - Throws: `FormatError` when a file is damaged, `InputError` when the data are wrong or do not go together.
   public func load(
-    images path: String, labels labelPath: String?, like training: LabeledDataset? = nil
+    images path: String, labels labelPath: String?, like kind: SampleKind? = nil
   ) throws -> LabeledDataset {
     let source = try ImageSource.read(path)
     let batch = try batch(of: source.images, path: path)
-    if let training, training.images.shape.dropFirst() != batch.shape.dropFirst() {
-      throw InputError(
-        .data, path, expected: "samples of shape \(training.images.shape.dropFirst())",
-        found: "\(batch.shape.dropFirst())", advice: "Use images of the size of the training images.")
-    }
+    try kind?.check(batch, place: path)
     let array: ArrayFile
     if let labelPath {
       array = try LabelSource.read(labelPath)
@@ -62,10 +58,10 @@ public struct DatasetLoader: Sendable {
         .data, labelPath ?? path, expected: "\(batch.shape[0]) labels (one per image of \(path))",
         found: "\(count)", advice: "Use the labels that belong to these images.")
     }
-    let labels = try Self.labels(of: array, path: labelPath ?? path, like: training?.labels)
+    let labels = try Self.labels(of: array, path: labelPath ?? path, like: kind?.labels)
     return LabeledDataset(
       name: path, images: batch, isSignal: isSignal, labels: labels,
-      classNames: training?.classNames ?? source.classNames ?? labels.defaultClassNames)
+      classNames: kind?.classNames ?? source.classNames ?? labels.defaultClassNames)
   }
 
   /// Images without labels, as a batch.
