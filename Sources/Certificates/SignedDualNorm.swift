@@ -1,0 +1,114 @@
+import Tensors
+
+/// Upper bound on the dual norm of ReLU networks with one window and one output, which keeps signs.
+///
+/// With `g = M' b` and merged lines, `b . (M u)_+ = f(u) / 2` with `f(u) = g . u + sum_l b_l |v_l . u|`, up to the
+/// remainder. For unit `u`, unit `v_l` and any `s_l > 0`,
+///
+///     t <= t^2 / (2 s_l) + s_l / 2     for t = |v_l . u|, used where b_l > 0
+///     t >= t^2                         because t <= 1, used where b_l < 0
+///
+/// so `f(u) <= g . u + u' Q u + (1/2) sum_{b_l > 0} b_l s_l` with
+/// `Q = sum_{b_l > 0} b_l / (2 s_l) v_l v_l' - sum_{b_l < 0} |b_l| v_l v_l'`, and for unit `u` and any `mu` above the
+/// eigenvalues of `Q`
+///
+///     u' Q u + g . u <= mu + (1/4) g' (mu I - Q)^-1 g
+///
+/// because `(mu I - Q)` is positive definite: maximise `g . u - u' (mu I - Q) u` over all `u`. The dual norm is half the
+/// larger of the bounds on `f` and on the same function of `-b`. The `s_l` come from Frank-Wolfe steps on the concave
+/// function `sum_{b_l > 0} b_l (v_l' U v_l)^1/2 - sum_{b_l < 0} |b_l| v_l' U v_l + g . m`, whose linearisations have
+/// exactly `s_l = (v_l' U v_l)^1/2`; each of them gives a valid bound.
+enum SignedDualNorm {
+  /// The bound on `max_{|u| <= 1} |sum_l b_l (v_l . u)_+|`, without the remainder of the merging.
+  ///
+  /// - Parameters:
+  ///   - lines: Merged lines with one coefficient each.
+  ///   - linear: The vector `g`, of length `h`.
+  ///   - threads: Threads that Gram matrices use.
+  static func upperBound(_ lines: MergedLines, linear: [Double], threads: Int) throws -> Double {
+    let coefficients = lines.coefficients.elements
+    let upper = try bound(lines, coefficients, linear, threads: threads)
+    let lower = try bound(
+      lines, coefficients.map { -$0 }, linear.map { -$0 }, threads: threads)
+    return 0.5 * max(0, upper, lower)
+  }
+
+  /// The bound on `max_{|u| = 1} g . u + sum_l b_l |v_l . u|`.
+  private static func bound(
+    _ lines: MergedLines, _ b: [Double], _ g: [Double], threads: Int
+  ) throws -> Double {
+    let h = g.count
+    var average = Matrix.identity(h)
+    for e in 0..<h { average[e, e] = 1 / Double(h) }
+    var best = Double.infinity
+    let work = Double(lines.count) * Double(h * h + 1)
+    for step in 0..<Int(min(40, max(4, 1e9 / work))) {
+      let energies = SymmetricForms.values(of: average, at: lines.directions)
+      var spread = 0.0
+      var weights = b
+      for l in b.indices where b[l] > 0 {
+        let s = max(energies[l], 1e-6).squareRoot()
+        weights[l] = b[l] / (2 * s)
+        spread += b[l] * s
+      }
+      let form = try SymmetricForms.gram(lines.directions, weights: weights, threads: threads)
+      let (value, point) = try maximize(form: form, linear: g)
+      // The Gram matrix sums terms of both signs: its error is relative to the sum of their sizes.
+      let size = weights.reduce(0) { $0 + abs($1) }
+      let margin = Double(lines.count + 4 * h + 8) * 0x1p-52 * (size + spread)
+      best = min(best, value + 0.5 * spread + margin)
+      SymmetricForms.mix(&average, with: point, rate: 2 / Double(step + 3))
+    }
+    return best
+  }
+
+  /// An upper bound on `max_{|u| = 1} u' form u + linear . u`, and a unit vector near the maximiser.
+  static func maximize(form: Matrix, linear g: [Double]) throws -> (Double, [Double]) {
+    let h = g.count
+    guard form.firstNonFiniteIndex == nil else {
+      return (.infinity, [Double](repeating: 0, count: h))
+    }
+    let (values, vectors) = try LAPACK.symmetricEigen(form)
+    let inBasis = (0..<h).map { i in BLAS.dot(Array(vectors.row(i)), g) }
+    let top = values[h - 1]
+    let length = BLAS.norm(g)
+    let scale = abs(top) + abs(values[0]) + length
+    guard scale > 0 else { return (0, Array(vectors.row(h - 1))) }
+    func slope(_ mu: Double) -> Double {
+      (0..<h).reduce(1) { sum, i in
+        let ratio = 0.5 * inBasis[i] / (mu - values[i])
+        return sum - ratio * ratio
+      }
+    }
+    // The distance of mu from the eigenvalues stays far above their rounding errors.
+    var low = top + 1e-6 * scale
+    var high = max(low, top + 0.5 * length)
+    if slope(low) < 0 {
+      for _ in 0..<60 {
+        let middle = 0.5 * (low + high)
+        if slope(middle) < 0 { low = middle } else { high = middle }
+      }
+    } else {
+      high = low
+    }
+    let value = (0..<h).reduce(high) { $0 + 0.25 * inBasis[$1] * inBasis[$1] / (high - values[$1]) }
+    return (value + 1e-9 * scale, maximizer(inBasis, values, vectors, mu: high))
+  }
+
+  /// The unit vector along `(mu I - Q)^-1 g / 2`, completed along the top eigenvector where that is shorter than one.
+  private static func maximizer(
+    _ g: [Double], _ values: [Double], _ vectors: Matrix, mu: Double
+  ) -> [Double] {
+    let h = g.count
+    var local = (0..<h).map { 0.5 * g[$0] / (mu - values[$0]) }
+    let length = BLAS.norm(local)
+    if length < 1 {
+      let missing = (1 - length * length).squareRoot()
+      local[h - 1] += local[h - 1] < 0 ? -missing : missing
+    }
+    var point = [Double](repeating: 0, count: h)
+    for i in 0..<h { BLAS.add(local[i], Array(vectors.row(i)), to: &point) }
+    let norm = BLAS.norm(point)
+    return norm > 0 ? point.map { $0 / norm } : Array(vectors.row(h - 1))
+  }
+}

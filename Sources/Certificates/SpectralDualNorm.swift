@@ -1,0 +1,98 @@
+package import Tensors
+
+/// Upper bounds on the dual norm of ReLU networks with linear pooling, without enumerating cells.
+///
+/// Let `B` have the column `b_r[q, j] = P[q, k] Lambda[i, j]` for row `r = (i, k)`, so that `Phi(u)' Lambda = B (M u)_+`.
+/// With `(t)_+ = (t + |t|) / 2`, for every unit `u`:
+///
+///     |B (M u)_+| <= |B M|_2 / 2 + max_u |B |M u|| / 2
+///
+/// `B M` is the correlation of the network with linear activation. `B |M u| = sum_l b_l |v_l . u|` over merged lines
+/// (`MergedLines`), up to its remainder, and that is bounded in three ways, of which the least is taken:
+///
+/// - **Mass**: `sum_r |b_r| |x_r|` bounds the whole left side, by the triangle inequality.
+/// - **Weighted**: for any weights `w_l > 0`, with the diagonal matrix `D` of the signs of `v_l . u`,
+///   `|B D V u| = |(B w^-1/2) D (w^1/2 V) u| <= |B w^-1/2|_2 |w^1/2 V|_2`, because diagonal matrices commute and
+///   `|D|_2 = 1`.
+/// - **Signed**, for `a c = 1` (`SignedDualNorm`), which keeps the cancellation between positive and negative coefficients.
+///
+/// The weights are improved by Frank-Wolfe steps on the dual problem: minimising `(|B w^-1/2|^2 + |w^1/2 V|^2) / 2` over
+/// `w` is convex with dual `max sum_l (b_l' Y b_l)^1/2 (v_l' Z v_l)^1/2` over positive semidefinite `Y`, `Z` of trace one.
+/// Every weight tried gives a valid bound, so the quality of the steps does not matter for validity.
+package struct SpectralDualNorm {
+  private let lines: MergedLines
+  private let threads: Int
+
+  private init(lines: MergedLines, threads: Int) {
+    self.lines = lines
+    self.threads = threads
+  }
+
+  /// An upper bound on `max_{|u| <= 1} |Phi(u)' Lambda|_F`, with rounding margin.
+  ///
+  /// - Parameters:
+  ///   - patches: Data with linear pooling.
+  ///   - weights: Pooling weights `P`, `[a, K]`.
+  ///   - dual: Dual point `Lambda`, `[n, c]`.
+  /// - Complexity: O(`L (a c)^2 + L h^2 + (a c)^3 + h^3`) per improvement step, for `L` lines.
+  package static func upperBound(
+    _ patches: PooledPatches, weights: Matrix, dual: Matrix
+  ) throws -> Double {
+    let mass = patches.massBound(weights: weights, dual: dual)
+    guard mass > 0, mass.isFinite else { return mass }
+    let correlation = MaskedDualNorm.correlation(patches, weights: weights, mask: nil, dual: dual)
+    let linear = try MaskedDualNorm.spectralNorm(correlation)
+    let lines = MergedLines(patches, weights: weights, dual: dual)
+    let bound = SpectralDualNorm(lines: lines, threads: patches.threads)
+    var best = min(mass, 0.5 * (linear + (try bound.weighted())))
+    if lines.coefficients.columns == 1 {
+      let signed = try SignedDualNorm.upperBound(
+        lines, linear: correlation.elements, threads: patches.threads)
+      best = min(best, signed)
+    }
+    return best * bound.inflation + 0.5 * lines.remainder + patches.roundingMargin(mass: mass)
+  }
+
+  /// `1 + 1e-9` and the relative error of Gram matrices and their eigenvalues.
+  private var inflation: Double {
+    let (h, size) = (lines.directions.columns, lines.coefficients.columns)
+    return 1 + 1e-9 + 4 * Double(lines.count + h + size) * Double(max(h, size)) * 0x1p-52
+  }
+
+  /// The least of the weighted bounds on `max_u |sum_l b_l |v_l . u||`.
+  private func weighted() throws -> Double {
+    let (h, size, count) = (lines.directions.columns, lines.coefficients.columns, lines.count)
+    guard lines.coefficients.elements.contains(where: { $0 != 0 }) else { return 0 }
+    var outer = scaledIdentity(size)
+    var inner = scaledIdentity(h)
+    var best = Double.infinity
+    let work = Double(count) * Double(size * size + h * h)
+    let steps = Int(min(24, max(2, 2e9 / work)))
+    for step in 0..<steps {
+      let coefficientEnergy = SymmetricForms.values(of: outer, at: lines.coefficients)
+      let directionEnergy = SymmetricForms.values(of: inner, at: lines.directions)
+      let floor = 1e-12 * (coefficientEnergy.max() ?? 0)
+      // Squares of smaller coefficients would underflow; the mass bound remains.
+      guard floor > 1e-280 else { return .infinity }
+      let weights = (0..<count).map { l in
+        (max(coefficientEnergy[l], floor) / max(directionEnergy[l], 1e-12)).squareRoot()
+      }
+      let first = try SymmetricForms.gram(
+        lines.coefficients, weights: weights.map { 1 / $0 }, threads: threads)
+      let second = try SymmetricForms.gram(lines.directions, weights: weights, threads: threads)
+      let (topOuter, outerVector) = try SymmetricForms.top(first)
+      let (topInner, innerVector) = try SymmetricForms.top(second)
+      best = min(best, (max(topOuter, 0) * max(topInner, 0)).squareRoot())
+      let rate = 2 / Double(step + 3)
+      SymmetricForms.mix(&outer, with: outerVector, rate: rate)
+      SymmetricForms.mix(&inner, with: innerVector, rate: rate)
+    }
+    return best
+  }
+
+  private func scaledIdentity(_ order: Int) -> Matrix {
+    var result = Matrix.identity(order)
+    for i in 0..<order { result[i, i] = 1 / Double(order) }
+    return result
+  }
+}
