@@ -52,7 +52,7 @@ public struct TrainingResult: Sendable, Equatable, Codable {
   public var cellCount: Int
   /// Mean loss.
   public var loss: Finite
-  /// `sum_j |u_j| |W_j|_F`.
+  /// `lambda sum_j |u_j| |W_j|_F`, so that `objective = loss + regularization`.
   public var regularization: Finite
   /// Share of training samples classified correctly; null for regression.
   public var trainAccuracy: Finite

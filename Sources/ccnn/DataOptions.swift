@@ -57,30 +57,32 @@ struct DataOptions: ParsableArguments {
   }
 
   /// Reads the data.
-  func load(isSignal: Bool, seed: UInt64) throws -> Dataset {
+  ///
+  /// - Parameters:
+  ///   - isSignal: Whether arrays of rank 3 are signals.
+  ///   - seed: Seed of the split.
+  ///   - kind: What a model expects, nil for training.
+  func load(isSignal: Bool, seed: UInt64, like kind: SampleKind? = nil) throws -> Dataset {
     if let dataset { return try DatasetLoader.bundled(named: dataset) }
     guard let images else {
       throw InputError(
         .usage, "--images", expected: "a path", found: "none", advice: "Name the images.")
     }
     let loader = DatasetLoader(isSignal: isSignal)
-    let train = try loader.load(images: images, labels: labels)
-    try train.targets.requireTwoClasses(in: labels ?? images)
-    if let testFraction {
-      let (train, test) = try train.split(testFraction: testFraction, seed: seed)
-      return Dataset(train: train, test: test)
-    }
+    let train = try loader.load(images: images, labels: labels, like: kind)
+    try train.labels.requireTwoClasses(in: labels ?? images)
+    if let testFraction { return try train.split(testFraction: testFraction, seed: seed) }
     guard let testImages else { return Dataset(train: train) }
-    let test = try loader.load(images: testImages, labels: testLabels, like: train)
+    let test = try loader.load(images: testImages, labels: testLabels, like: train.kind)
     return Dataset(train: train, test: test)
   }
 
   /// The data in a few words.
   func describe(_ data: Dataset) -> String {
     let shape = data.train.images.shape.dropFirst().map(String.init).joined(separator: " x ")
-    let test = data.test.map { ", \($0.count) held out" } ?? ""
+    let test = data.test.map { ", \($0.sampleCount) held out" } ?? ""
     let name = dataset.map { "\($0): " } ?? ""
-    return "\(name)\(data.train.count) samples\(test), \(shape)"
+    return "\(name)\(data.train.sampleCount) samples\(test), \(shape)"
   }
 }
 

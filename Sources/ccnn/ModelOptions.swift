@@ -37,7 +37,7 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Regularization strength, a number >= 0.", valueName: "strength"))
+    help: ArgumentHelp("Regularization strength, a number > 0.", valueName: "strength"))
   var lambda: Double?
 
   @Option(
@@ -125,7 +125,7 @@ struct ModelOptions: ParsableArguments {
   }
 
   private func checkedStrength(_ problems: inout OptionProblems) -> Strength {
-    problems.check("--lambda", lambda, "a finite number >= 0") { $0 >= 0 }
+    problems.check("--lambda", lambda, "a finite number > 0") { $0 > 0 }
     problems.check("--lambda-ratio", lambdaRatio, "a finite number > 0") { $0 > 0 }
     if lambda != nil { problems.exclude("--lambda", "--lambda-ratio", given: lambdaRatio) }
     if let lambda { return .lambda(lambda) }
