@@ -5,7 +5,8 @@ extension DatasetLoader {
   /// Labels in an array: integers are classes or the signs -1 and +1, floating-point numbers are real targets.
   ///
   /// Labels that go with training labels take their kind: classes must be known ones.
-  static func labels(of array: ArrayFile, path: String, like training: LabelKind?) throws -> Labels {
+  static func labels(of array: ArrayFile, path: String, like training: LabelKind?) throws -> Labels
+  {
     guard (1...2).contains(array.shape.count), !array.shape.contains(0) else {
       throw InputError(
         .data, path, expected: "labels of shape [n], or targets of shape [n, c]",

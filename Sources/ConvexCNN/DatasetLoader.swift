@@ -17,6 +17,7 @@ public struct DatasetLoader: Sendable {
   /// One of the bundled data sets with its own split.
   ///
   /// - Parameter name: One of `BundledDataset.names`.
+  /// - Returns: Training and test set.
   /// - Throws: `InputError` for another name, `FormatError` when files are damaged or missing.
   public static func bundled(named name: String) throws -> Dataset {
     guard let dataset = BundledDataset(rawValue: name) else {
@@ -31,9 +32,10 @@ public struct DatasetLoader: Sendable {
   /// Images with labels.
   ///
   /// - Parameters:
-  ///   - images: A path of images, or `PATH.npz:key`.
-  ///   - labels: A path of labels; nil when the images come with theirs.
+  ///   - path: A path of images, or `PATH.npz:key`.
+  ///   - labelPath: A path of labels; nil when the images come with theirs.
   ///   - kind: What images and labels must be like, nil for training data.
+  /// - Returns: Batch and labels of equal length; unsigned bytes scaled to 0...1.
   /// - Throws: `FormatError` when a file is damaged, `InputError` when the data are wrong or do not go together.
   public func load(
     images path: String, labels labelPath: String?, like kind: SampleKind? = nil

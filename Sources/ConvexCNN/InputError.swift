@@ -87,8 +87,8 @@ public struct OptionProblems: Error, Equatable, Sendable, CustomStringConvertibl
   /// - Parameters:
   ///   - option: Name on the command line, with its dashes.
   ///   - value: Number given, or nil when the option is absent.
-  ///   - isLegal: Whether a finite number is in the range.
   ///   - expected: The range in words.
+  ///   - isLegal: Whether a finite number is in the range.
   public mutating func check(
     _ option: String, _ value: Double?, _ expected: String, _ isLegal: (Double) -> Bool
   ) {

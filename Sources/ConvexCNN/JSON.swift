@@ -5,6 +5,7 @@ public enum JSON {
   /// The text of a value, with a line break at the end.
   ///
   /// - Parameter value: A value whose numbers are finite; wrap others in `Finite`.
+  /// - Returns: Indented JSON.
   /// - Throws: `EncodingError` when a number is infinite or not a number.
   public static func text(of value: some Encodable) throws -> String {
     let encoder = JSONEncoder()

@@ -38,6 +38,7 @@ extension Labels {
   /// 0 and 1; softmax takes classes, and -1/+1 as classes 0 and 1.
   ///
   /// - Parameter name: `squared`, `logistic` or `softmax`.
+  /// - Returns: A loss of as many samples as there are labels.
   /// - Throws: `InputError` when loss and labels do not go together.
   public func loss(named name: String) throws -> any Loss {
     switch (name, self) {
@@ -76,7 +77,8 @@ extension Labels {
       indices.allSatisfy({ $0 == first })
     else { return }
     throw InputError(
-      .data, place, expected: "at least two classes", found: "\(indices.count) samples of one class",
+      .data, place, expected: "at least two classes",
+      found: "\(indices.count) samples of one class",
       advice: "Add samples of another class.")
   }
 }

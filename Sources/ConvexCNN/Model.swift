@@ -64,6 +64,7 @@ public struct Model: Sendable, Equatable {
   ///   - data: Samples of the model's kind.
   ///   - backend: Product used by the convolution layer.
   ///   - threads: Threads to use.
+  /// - Returns: Loss, accuracy or R2, and confusion matrix.
   /// - Throws: `InputError` when shape or labels are of another kind.
   public func evaluation(
     on data: LabeledDataset, backend: ConvolutionBackend = .auto, threads: Int = 1
@@ -80,6 +81,7 @@ extension TrainingConfiguration {
   /// The patch geometry of the flags on samples of a shape.
   ///
   /// - Parameter shape: Shape `[channels, height, width]` of one sample.
+  /// - Returns: The geometry.
   /// - Throws: `GeometryError` when the filter does not fit.
   public func geometry(on shape: [Int]) throws -> PatchGeometry {
     let padding = PatchGeometry.Padding(rawValue: padding) ?? .valid

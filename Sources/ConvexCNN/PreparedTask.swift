@@ -40,8 +40,11 @@ struct PreparedTask {
   ///
   /// - Parameters:
   ///   - configuration: The model flags.
-  ///   - gates: Gates of a model to start from; sampled ones otherwise.
-  func cells(_ configuration: TrainingConfiguration, gates given: Matrix? = nil) throws -> CellPlan {
+  ///   - given: Gates of a model to start from; sampled ones otherwise.
+  /// - Returns: The plan, with a positive strength.
+  /// - Throws: `InputError` when there are fewer cells than asked for or labels say nothing.
+  func cells(_ configuration: TrainingConfiguration, gates given: Matrix? = nil) throws -> CellPlan
+  {
     var gates = given
     if case .sample(let count) = configuration.cells, configuration.activation == .gated {
       gates = try given ?? sampledGates(count, seed: configuration.seed)

@@ -33,6 +33,7 @@ public enum LabelKind: Sendable, Equatable {
   /// Number of outputs of a network trained on such labels with a loss.
   ///
   /// - Parameter loss: `squared`, `logistic` or `softmax`.
+  /// - Returns: Number of outputs `c`.
   public func outputCount(loss: String) -> Int {
     switch self {
     case .classes(let count): loss == "logistic" ? 1 : count

@@ -81,7 +81,8 @@ public struct Standardization: Sendable, Equatable {
       "Standardization: expected images \(mean.shape), found \(images.shape.dropFirst())")
     var result = images
     for i in result.elements.indices {
-      result.elements[i] = (images.elements[i] - mean.elements[i % pixels])
+      result.elements[i] =
+        (images.elements[i] - mean.elements[i % pixels])
         / scale.elements[i % pixels]
     }
     return result

@@ -77,7 +77,8 @@ extension Model {
     flags.loss = lossName
     flags.strength = .lambda(lambda ?? self.lambda)
     let task = try phases.time("prepare") {
-      try PreparedTask(flags, data.train, threads, standardization: standardization, backend: backend)
+      try PreparedTask(
+        flags, data.train, threads, standardization: standardization, backend: backend)
     }
     let cells = try phases.time("lambda") { try task.cells(flags, gates: gates) }
     let certificate = try phases.time("certify") {

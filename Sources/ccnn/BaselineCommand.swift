@@ -101,7 +101,9 @@ struct BaselineCommand: ParsableCommand {
     problems.check("--seeds", seeds, atLeast: 1)
     problems.check("--learning-rate", learningRate, "a number > 0") { $0 > 0 }
     problems.check("--momentum", momentum, "a number >= 0 and < 1") { $0 >= 0 && $0 < 1 }
-    if optimizer == .lbfgs { problems.exclude("--optimizer lbfgs", "--batch-size", given: batchSize) }
+    if optimizer == .lbfgs {
+      problems.exclude("--optimizer lbfgs", "--batch-size", given: batchSize)
+    }
     try problems.throwIfAny()
     try Outputs.check([
       ("--output", output), ("--json", common.json), ("--trace", trace),
@@ -129,7 +131,8 @@ extension BaselineStudy {
     table.add("model", model.summary)
     table.add("lambda", digits(lambda.value, "%.6g"))
     table.add("optimizer", "\(optimizer), width \(width), \(epochs) epochs")
-    table.add(line: "  seed         objective              loss  neurons     train      test  seconds")
+    table.add(
+      line: "  seed         objective              loss  neurons     train      test  seconds")
     for run in runs {
       let cells = [
         ("\(common.seed)", 6), (digits(run.objective.value), 18), (digits(run.loss.value), 18),

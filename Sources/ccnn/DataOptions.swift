@@ -52,8 +52,11 @@ struct DataOptions: ParsableArguments {
     } else if images == nil {
       problems.require("--images or --dataset")
     }
-    problems.exclude("--test-images", "--test-fraction", given: testImages.flatMap { _ in testFraction })
-    if testLabels != nil && testImages == nil { problems.require("--test-images with --test-labels") }
+    problems.exclude(
+      "--test-images", "--test-fraction", given: testImages.flatMap { _ in testFraction })
+    if testLabels != nil && testImages == nil {
+      problems.require("--test-images with --test-labels")
+    }
   }
 
   /// Reads the data.
@@ -62,6 +65,8 @@ struct DataOptions: ParsableArguments {
   ///   - isSignal: Whether arrays of rank 3 are signals.
   ///   - seed: Seed of the split.
   ///   - kind: What a model expects, nil for training.
+  /// - Returns: Training samples, and a held-out set if there is one.
+  /// - Throws: `FormatError` or `InputError` when the data are wrong.
   func load(isSignal: Bool, seed: UInt64, like kind: SampleKind? = nil) throws -> Dataset {
     if let dataset { return try DatasetLoader.bundled(named: dataset) }
     guard let images else {

@@ -6,11 +6,15 @@ extension TrainingResult {
   /// - Parameters:
   ///   - title: First line.
   ///   - data: The data in a few words.
+  /// - Returns: The text, with a line break at its end.
   func table(title: String, data: String) -> String {
     var table = Table("\(title)   version \(version)")
     table.add("data", data)
     table.add("model", model.summary)
-    table.add("lambda", "\(digits(lambda.value, "%.6g")), lambdaMax \(digits(lambdaMax.value, "%.6g")) by \(lambdaMaxKind)")
+    table.add(
+      "lambda",
+      "\(digits(lambda.value, "%.6g")), lambdaMax \(digits(lambdaMax.value, "%.6g")) by \(lambdaMaxKind)"
+    )
     table.add("objective", digits(objective.value))
     table.add("  loss", digits(loss.value))
     table.add("  regularization", digits(regularization.value))
