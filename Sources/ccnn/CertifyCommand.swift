@@ -9,6 +9,7 @@ struct CertifyCommand: ParsableCommand {
     discussion: """
       The data are the training data: with --dataset its training part, with --test-fraction and \
       --seed what is left after the split. Exit code 2 when --gap is given and not proven.
+      The bounds of this version need no search, so --max-seconds never cuts them short.
       """)
 
   @Option(help: ArgumentHelp("The model.", valueName: "file.safetensors"))
