@@ -33,7 +33,8 @@ package enum MaskedDualNorm {
     }
     let largest = try norms.reduce(0) { try max($0, $1.get()) }
     let mass = patches.massBound(weights: weights, dual: dual)
-    return largest * (1 + 1e-9) + patches.roundingMargin(mass: mass)
+    return largest * (1 + 1e-9)
+      + patches.roundingMargin(mass: mass, size: weights.rows * dual.columns)
   }
 
   /// The matrix `T` of one mask with its rows in the order `(j, q)`, shape `[c a, h]`.

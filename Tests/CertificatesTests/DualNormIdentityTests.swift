@@ -109,9 +109,10 @@ struct DualNormIdentityTests {
     let masks = instance.patches.patterns(of: gates)
     let bound = try MaskedDualNorm.upperBound(
       instance.patches, weights: instance.weights, masks: masks, dual: instance.dual)
-    let exact = try (0..<5).map { g in
-      try maskedNorm(instance, gate: Array(gates.row(g)))
-    }.max() ?? 0
+    let exact =
+      try (0..<5).map { g in
+        try maskedNorm(instance, gate: Array(gates.row(g)))
+      }.max() ?? 0
     #expect(bound >= exact)
     #expect(bound <= exact * (1 + 1e-8))
   }
