@@ -71,3 +71,16 @@ public struct TrainingProblem: Sendable {
       outputWeights: Matrix(rows: 0, columns: outputCount))
   }
 }
+
+extension TrainingProblem {
+  /// The problem on some of the samples, with the loss averaged over those.
+  ///
+  /// - Parameters:
+  ///   - samples: Sample indices.
+  ///   - images: The images of those samples, `[samples.count, channels, height, width]`.
+  public func selecting(_ samples: [Int], images: Tensor) throws -> TrainingProblem {
+    try TrainingProblem(
+      images: images, geometry: geometry, pooling: pooling, activation: activation,
+      loss: loss.selecting(samples), lambda: lambda, backend: layer.backend, threads: threads)
+  }
+}

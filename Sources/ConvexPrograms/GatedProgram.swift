@@ -1,0 +1,126 @@
+public import Tensors
+
+/// The convex program of a gated (or linear) convolutional network over fixed gates.
+///
+/// `minimize L(sum_g sum_q A_{g,q} Z_g[:, q]) + lambda sum_g |Z_g|_*` with masked pooled patches `A_{g,q}` and one
+/// matrix `Z_g` of shape `[h, a * c]` per gate. A linear network is the case of one block that is active everywhere.
+///
+/// - Source: Mishkin, Sahiner & Pilanci, *Fast Convex Optimization for Two-Layer ReLU Networks*, ICML 2022 (gated
+///   ReLU, dense); Sahiner et al., *Scaling Convex Neural Networks with Burer-Monteiro Factorization*, ICLR 2024
+///   (nuclear norm for several outputs).
+public struct GatedProgram: Sendable {
+  /// The problem the program was made of.
+  public let problem: TrainingProblem
+  /// Gates of shape `[P, h]`; nil for a linear network.
+  public let gates: Matrix?
+  /// The convex program.
+  public let composite: CompositeProgram
+
+  /// The program of a problem over gates.
+  ///
+  /// - Parameters:
+  ///   - problem: A problem with gated or linear activation and linear pooling.
+  ///   - gates: Gates of shape `[P, h]` for gated networks, nil for linear ones.
+  /// - Throws: `ProgramError` when activation, pooling and gates do not go together.
+  public init(problem: TrainingProblem, gates: Matrix?) throws {
+    guard problem.poolingMap.isLinear else {
+      throw ProgramError(
+        place: "pooling", expected: "average, sum or none", found: problem.pooling.description,
+        advice: "Gated and linear networks need a linear pooling.")
+    }
+    guard (problem.activation == .gated) == (gates != nil), problem.activation != .relu else {
+      throw ProgramError(
+        place: "gates",
+        expected: problem.activation == .gated ? "gates for a gated network" : "no gates",
+        found: gates.map { "\($0.rows) gates, activation \(problem.activation.rawValue)" } ?? "none",
+        advice: "Use CellGeneration for ReLU networks.")
+    }
+    if let gates, gates.columns != problem.geometry.patchDimension || gates.rows == 0 {
+      throw ProgramError(
+        place: "gates", expected: "at least one gate of \(problem.geometry.patchDimension) entries",
+        found: "\(gates.rows) of \(gates.columns)", advice: "Sample gates from the same patches.")
+    }
+    self.problem = problem
+    self.gates = gates
+    let features = try problem.gatedFeatures(of: gates)
+    let blocks = gates?.rows ?? 1
+    let (h, a) = (problem.geometry.patchDimension, problem.windowCount)
+    let regularizer: any Regularizer =
+      a * problem.outputCount == 1
+      ? GroupNorm(blockCount: blocks)
+      : BlockNuclearNorm(
+        blockCount: blocks, patchDimension: h, windowCount: a, threads: problem.threads)
+    composite = CompositeProgram(
+      map: DenseFeatureMap(features: features, threads: problem.threads), loss: problem.loss,
+      regularizer: regularizer, lambda: problem.lambda)
+  }
+
+  private var blocks: BlockNuclearNorm {
+    BlockNuclearNorm(
+      blockCount: gates?.rows ?? 1, patchDimension: problem.geometry.patchDimension,
+      windowCount: problem.windowCount)
+  }
+
+  /// The network of a point: one neuron per singular value of each block, balanced.
+  ///
+  /// Its objective equals the program's at the point. Singular values below `1e-13` of the block's largest are
+  /// rounding errors and are dropped.
+  ///
+  /// - Parameter point: Weights of shape `[P * a * h, c]`.
+  /// - Throws: `LAPACK.Failure` when a block has non-finite entries.
+  public func network(from point: Matrix) throws -> Network {
+    var filters: [Double] = []
+    var neuronGates: [Double] = []
+    var weights: [Double] = []
+    var count = 0
+    for b in 0..<blocks.blockCount {
+      let block = blocks.block(b, of: point)
+      guard block.elements.contains(where: { $0 != 0 }) else { continue }
+      let (u, values, vt) = try LAPACK.singularValues(block)
+      for (r, value) in values.enumerated() where value > 1e-13 * values[0] {
+        let root = value.squareRoot()
+        for e in 0..<block.rows { filters.append(root * u[e, r]) }
+        weights.append(contentsOf: vt.row(r).map { root * $0 })
+        if let gates { neuronGates.append(contentsOf: gates.row(b)) }
+        count += 1
+      }
+    }
+    let h = problem.geometry.patchDimension
+    return try Network(
+      geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
+      filters: Matrix(rows: count, columns: h, elements: filters),
+      gates: gates == nil ? nil : Matrix(rows: count, columns: h, elements: neuronGates),
+      outputWeights: Matrix(
+        rows: count * problem.windowCount, columns: problem.outputCount, elements: weights))
+  }
+
+  /// The point of a network whose gates are among the program's.
+  ///
+  /// - Parameter network: A network with the program's architecture.
+  /// - Returns: Weights of shape `[P * a * h, c]`; their objective is at most the network's.
+  /// - Throws: `ProgramError` when a neuron's gate is not one of the program's gates.
+  public func point(from network: Network) throws -> Matrix {
+    var point = composite.zero
+    let (h, a, c) = (problem.geometry.patchDimension, problem.windowCount, problem.outputCount)
+    for j in 0..<network.neuronCount {
+      var b = 0
+      if let gates, let own = network.gates {
+        guard let index = (0..<gates.rows).first(where: { gates.row($0) == own.row(j) }) else {
+          throw ProgramError(
+            place: "network gate \(j)", expected: "one of the \(gates.rows) gates of the program",
+            found: "another vector", advice: "Build the program over the network's gates.")
+        }
+        b = index
+      }
+      for q in 0..<a {
+        for e in 0..<h {
+          for k in 0..<c {
+            point[(b * a + q) * h + e, k] +=
+              network.filters[j, e] * network.outputWeights[j * a + q, k]
+          }
+        }
+      }
+    }
+    return point
+  }
+}

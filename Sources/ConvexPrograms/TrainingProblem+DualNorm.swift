@@ -1,0 +1,44 @@
+import Convolutions
+public import Tensors
+
+extension TrainingProblem {
+  /// Dual norm of given filters, `|Phi(u)' nu|_F`, and the gradient of half its square.
+  ///
+  /// - Parameters:
+  ///   - filters: Filters `u` of shape `[m, h]`.
+  ///   - dual: Dual point `nu` of shape `[n, c]`, in the units of the gradient of the loss.
+  /// - Returns: One norm per filter, and gradients of shape `[m, h]`. By homogeneity `u . gradient = norm^2`.
+  /// - Complexity: O(`n K h m + n m a c`).
+  public func dualNorms(of filters: Matrix, dual: Matrix) -> (norms: [Double], gradients: Matrix) {
+    precondition(
+      dual.rows == sampleCount && dual.columns == outputCount,
+      "dualNorms: expected [\(sampleCount), \(outputCount)], found [\(dual.rows), \(dual.columns)]")
+    let features = DenseFeatureMap(features: self.features(of: filters), threads: threads)
+    // Row j * a + q holds the correlation of filter j at window q with every output.
+    let correlations = features.adjoint(dual)
+    let size = windowCount * outputCount
+    let norms = (0..<filters.rows).map { j in
+      BLAS.norm(Array(correlations.elements[j * size..<(j + 1) * size]))
+    }
+    let cotangent = DenseFeatureMap(features: dual, threads: threads)
+      .predictions(of: correlations.transposed)
+    return (norms, pullback(filters: filters, cotangent: cotangent))
+  }
+
+  /// Patches of one sample, shape `[K, h]`.
+  public func patches(ofSample index: Int) -> Matrix {
+    let h = geometry.patchDimension
+    var result = Matrix(rows: geometry.patchesPerSample, columns: h)
+    let unit = Matrix.identity(h).elements
+    result.elements.withUnsafeMutableBufferPointer { out in
+      unit.withUnsafeBufferPointer { unit in
+        guard let unit = unit.baseAddress, let out = out.baseAddress else { return }
+        var workspace = ConvolutionWorkspace()
+        // Responses of the unit filters are the patches themselves.
+        layer.responses(
+          filters: unit, count: h, samples: index..<index + 1, into: out, workspace: &workspace)
+      }
+    }
+    return result
+  }
+}

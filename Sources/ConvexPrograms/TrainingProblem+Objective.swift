@@ -1,0 +1,84 @@
+public import Tensors
+
+/// The objective of a network, in its parts.
+public struct Objective: Sendable, Equatable {
+  /// Mean loss `(1/n) sum_i loss`.
+  public let loss: Double
+  /// `sum_j |u_j| |W_j|_F`.
+  public let regularization: Double
+  /// Regularization strength.
+  public let lambda: Double
+  /// `loss + lambda * regularization`.
+  public var total: Double { loss + lambda * regularization }
+}
+
+extension TrainingProblem {
+  /// Predictions of a network on the samples of the problem, shape `[n, c]`.
+  ///
+  /// - Precondition: The network has the problem's geometry, pooling and activation.
+  /// - Complexity: O(`n K h m`).
+  public func predictions(of network: Network) -> Matrix {
+    precondition(
+      network.geometry == geometry && network.pooling == pooling
+        && network.activation == activation,
+      "predictions(of:): network and problem differ in geometry, pooling or activation")
+    guard network.neuronCount > 0 else {
+      return Matrix(rows: sampleCount, columns: network.outputCount)
+    }
+    let features =
+      network.gates.map { gatedOutputs(filters: network.filters, gates: $0) }
+      ?? self.features(of: network.filters)
+    return DenseFeatureMap(features: features, threads: threads)
+      .predictions(of: network.outputWeights)
+  }
+
+  /// Loss and regularization of a network on the samples of the problem.
+  public func objective(of network: Network) -> Objective {
+    Objective(
+      loss: loss.value(at: predictions(of: network)), regularization: network.regularization,
+      lambda: lambda)
+  }
+
+  /// Pooled gated responses `sum_k P[q, k] 1[x_ik . g_j >= 0] (x_ik . u_j)`, shape `[n, m * a]`.
+  private func gatedOutputs(filters: Matrix, gates: Matrix) -> Matrix {
+    let (m, a, k) = (filters.rows, windowCount, geometry.patchesPerSample)
+    var result = Matrix(rows: sampleCount, columns: m * a)
+    let both = Matrix(
+      rows: 2 * m, columns: filters.columns, elements: filters.elements + gates.elements)
+    // Blocks of samples keep the responses of filters and gates small.
+    let block = max(1, 1_000_000 / max(1, 2 * m * k))
+    result.elements.withUnsafeMutableBufferPointer { out in
+      guard let out = out.baseAddress else { return }
+      Parallel.forEachChunk(of: sampleCount, chunk: block, threads: threads) { _, samples in
+        let responses = layer.responses(of: both, samples: samples)
+        for (s, i) in samples.enumerated() {
+          for position in 0..<k {
+            let row = (s * k + position) * 2 * m
+            let weight = poolingMap.weights[position]
+            let window = poolingMap.windows[position]
+            for j in 0..<m where responses[row + m + j] >= 0 {
+              out[i * m * a + j * a + window] += weight * responses[row + j]
+            }
+          }
+        }
+      }
+    }
+    return result
+  }
+}
+
+extension ConvolutionLayer {
+  /// Responses of a few filters on a range of samples, `[samples.count * K, m]`, allocated.
+  fileprivate func responses(of filters: Matrix, samples: Range<Int>) -> [Double] {
+    let m = filters.rows
+    let count = samples.count * geometry.patchesPerSample * m
+    return [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
+      filters.elements.withUnsafeBufferPointer { u in
+        guard let u = u.baseAddress, let out = buffer.baseAddress else { return }
+        var workspace = ConvolutionWorkspace()
+        responses(filters: u, count: m, samples: samples, into: out, workspace: &workspace)
+      }
+      initialized = count
+    }
+  }
+}

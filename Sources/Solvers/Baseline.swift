@@ -1,0 +1,208 @@
+public import ConvexPrograms
+public import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// What people do today: local descent on filters and output weights from a random start.
+///
+/// Minimizes the objective of the training problem in its weight-decay form,
+/// `(1/n) sum loss + (lambda/2) sum_j |u_j|^2 + |W_j|_F^2`, by Adam, stochastic gradient descent with momentum, or L-BFGS.
+/// Nothing is guaranteed; it is here for comparison.
+///
+/// - Source: Kingma & Ba, *Adam*, ICLR 2015 (bias-corrected moments); initial weights are uniform in
+///   `+-1/sqrt(fan-in)` as in PyTorch.
+public struct Baseline: Sendable {
+  /// The descent method.
+  public enum Optimizer: String, Sendable, CaseIterable, Codable {
+    /// Adam with the usual moments 0.9 and 0.999.
+    case adam
+    /// Stochastic gradient descent with heavy-ball momentum.
+    case sgd
+    /// L-BFGS on the full batch.
+    case lbfgs
+  }
+
+  /// How a run descends.
+  public struct Settings: Sendable, Equatable {
+    /// The method.
+    public var optimizer: Optimizer
+    /// Number of neurons.
+    public var width: Int
+    /// Passes over the data; iterations for L-BFGS.
+    public var epochs: Int
+    /// Samples per step, nil for all; L-BFGS always uses all.
+    public var batchSize: Int?
+    /// Step size of Adam and SGD.
+    public var learningRate: Double
+    /// Momentum of SGD, in `0..<1`.
+    public var momentum: Double
+    /// Seed of initial weights and batches.
+    public var seed: UInt64
+
+    /// Settings with given values.
+    public init(
+      optimizer: Optimizer = .adam, width: Int = 64, epochs: Int = 200, batchSize: Int? = nil,
+      learningRate: Double = 1e-2, momentum: Double = 0.9, seed: UInt64 = 0
+    ) {
+      self.optimizer = optimizer
+      self.width = width
+      self.epochs = epochs
+      self.batchSize = batchSize
+      self.learningRate = learningRate
+      self.momentum = momentum
+      self.seed = seed
+    }
+  }
+
+  /// What a run returns.
+  public struct Result: Sendable {
+    /// The network at the end, balanced.
+    public let network: Network
+    /// Its objective `(1/n) sum loss + lambda sum_j |u_j| |W_j|_F`.
+    public let objective: Objective
+    /// Epochs (iterations) run.
+    public let epochs: Int
+    /// `iterationLimit` after all epochs, or why it ended before.
+    public let status: SolveStatus
+  }
+
+  /// How this run descends.
+  public let settings: Settings
+
+  /// A run with given settings.
+  public init(settings: Settings = Settings()) { self.settings = settings }
+
+  /// Trains from a random start.
+  ///
+  /// - Parameters:
+  ///   - problem: A problem with ReLU or linear activation.
+  ///   - images: The problem's images, from which batches are drawn.
+  ///   - limits: Time limit and interruption; the gap is not used.
+  ///   - observer: Receives a line per epoch.
+  /// - Returns: The last network and its objective.
+  /// - Throws: `ProgramError` for gated problems.
+  public func train(
+    _ problem: TrainingProblem, images: Tensor, limits: SolveLimits = SolveLimits(),
+    observer: TraceObserver = { _ in }
+  ) throws -> Result {
+    let watch = Stopwatch()
+    var generator = SeededGenerator(seed: settings.seed)
+    var network = try randomNetwork(problem, &generator)
+    var status = SolveStatus.iterationLimit
+    var epochs = 0
+    func report(_ value: Double) {
+      observer(
+        TraceRow(
+          phase: "epoch", iteration: epochs, seconds: watch.seconds, objective: value,
+          neuronCount: network.neuronCount))
+    }
+    if settings.optimizer == .lbfgs {
+      network = JointDescent(problem: problem).minimize(
+        from: network, iterations: settings.epochs
+      ) { iteration, value in
+        epochs = iteration
+        report(value)
+        status = limits.interruption(since: watch) ?? status
+        return status != .iterationLimit
+      }
+      if status == .iterationLimit, epochs < settings.epochs { status = .stalled }
+    } else {
+      var state = Moments(count: network.parameters.count)
+      while epochs < settings.epochs {
+        network = try epoch(problem, images, network, &state, &generator)
+        epochs += 1
+        report(problem.objective(of: network).total)
+        if let interruption = limits.interruption(since: watch) {
+          status = interruption
+          break
+        }
+      }
+    }
+    let balanced = network.balanced()
+    return Result(
+      network: balanced, objective: problem.objective(of: balanced), epochs: epochs, status: status)
+  }
+
+  private func randomNetwork(
+    _ problem: TrainingProblem, _ generator: inout SeededGenerator
+  ) throws -> Network {
+    guard problem.activation != .gated else {
+      throw ProgramError(
+        place: "activation", expected: "relu or linear", found: "gated",
+        advice: "The baseline trains ungated networks.")
+    }
+    let (m, h) = (settings.width, problem.geometry.patchDimension)
+    let (a, c) = (problem.windowCount, problem.outputCount)
+    func uniform(_ count: Int, fanIn: Int) -> [Double] {
+      let bound = 1 / Double(fanIn).squareRoot()
+      return (0..<count).map { _ in bound * (2 * generator.uniform() - 1) }
+    }
+    return try Network(
+      geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
+      filters: Matrix(rows: m, columns: h, elements: uniform(m * h, fanIn: h)),
+      outputWeights: Matrix(rows: m * a, columns: c, elements: uniform(m * a * c, fanIn: m * a)))
+  }
+
+  private func epoch(
+    _ problem: TrainingProblem, _ images: Tensor, _ start: Network, _ state: inout Moments,
+    _ generator: inout SeededGenerator
+  ) throws -> Network {
+    var parameters = start.parameters
+    let n = problem.sampleCount
+    let size = min(n, settings.batchSize ?? n)
+    let order = size == n ? Array(0..<n) : generator.permutation(n)
+    for first in stride(from: 0, to: n, by: size) {
+      let batch = Array(order[first..<min(n, first + size)])
+      let part =
+        size == n ? problem : try problem.selecting(batch, images: images.selecting(batch))
+      let (_, gradient) = JointDescent(problem: part).evaluate(parameters, like: start)
+      if settings.optimizer == .adam {
+        state.adam(&parameters, gradient, settings.learningRate)
+      } else {
+        state.heavyBall(&parameters, gradient, settings.learningRate, settings.momentum)
+      }
+    }
+    return start.withParameters(parameters)
+  }
+}
+
+/// Running moments of the gradient.
+private struct Moments {
+  var first: [Double]
+  var second: [Double]
+  var step = 0
+
+  init(count: Int) {
+    first = [Double](repeating: 0, count: count)
+    second = first
+  }
+
+  mutating func adam(_ x: inout [Double], _ g: [Double], _ rate: Double) {
+    step += 1
+    let (power1, power2) = (pow(0.9, Double(step)), pow(0.999, Double(step)))
+    for i in x.indices {
+      first[i] = 0.9 * first[i] + 0.1 * g[i]
+      second[i] = 0.999 * second[i] + 0.001 * g[i] * g[i]
+      let corrected = (second[i] / (1 - power2)).squareRoot() + 1e-8
+      x[i] -= rate * first[i] / (1 - power1) / corrected
+    }
+  }
+
+  mutating func heavyBall(
+    _ x: inout [Double], _ g: [Double], _ rate: Double, _ momentum: Double
+  ) {
+    for i in x.indices {
+      first[i] = momentum * first[i] + g[i]
+      x[i] -= rate * first[i]
+    }
+  }
+}
+
+extension Network {
+  /// Filters and output weights as one vector.
+  fileprivate var parameters: [Double] { filters.elements + outputWeights.elements }
+}

@@ -1,0 +1,294 @@
+public import ConvexPrograms
+public import Tensors
+
+/// Cell generation for ReLU networks with heuristic pricing.
+///
+/// Each round optimises the output weights over all filters found (a convex group lasso), polishes filters and
+/// weights together by L-BFGS on the same objective, drops neurons without weight, merges equal ones, and prices: it
+/// looks for filters `u` with `|Phi(u)' nu|_F > lambda` at the gradient `nu` of the loss. When none is left the
+/// network satisfies every optimality condition that the search could test; nothing is proven over all cells.
+///
+/// - Source: Sahiner et al., ICLR 2021 (the dual constraint and its atoms); column generation as in fully-corrective
+///   Frank-Wolfe. The polishing step is ours.
+public struct CellGeneration: Sendable {
+  /// How a run searches.
+  public struct Settings: Sendable, Equatable {
+    /// Seed of every random choice.
+    public var seed: UInt64
+    /// Directions tried per round of pricing; the last round tries four times as many.
+    public var starts: Int
+    /// Filters added per round, at most.
+    public var filtersPerRound: Int
+    /// L-BFGS iterations per round.
+    public var polishIterations: Int
+    /// Relative gap of the output weights over the filters found, in the last round.
+    public var masterGap: Double
+    /// Neurons kept in the search, at most; pricing stops adding filters there.
+    public var maximumNeurons: Int
+
+    /// Settings with given values.
+    public init(
+      seed: UInt64 = 0, starts: Int = 96, filtersPerRound: Int = 24, polishIterations: Int = 60,
+      masterGap: Double = 1e-10, maximumNeurons: Int = 2000
+    ) {
+      self.seed = seed
+      self.starts = starts
+      self.filtersPerRound = filtersPerRound
+      self.polishIterations = polishIterations
+      self.masterGap = masterGap
+      self.maximumNeurons = maximumNeurons
+    }
+  }
+
+  /// What a run returns.
+  public struct Result: Sendable {
+    /// The best network found, balanced.
+    public let network: Network
+    /// How the run ended.
+    public let status: SolveStatus
+    /// Objective of the network.
+    public let objective: Objective
+    /// Largest `|Phi(u)' nu|_F / lambda` found at the network: a lower bound of the dual norm over lambda.
+    public let dualNormRatio: Double
+    /// Relative gap if the largest dual norm found were the true one: an estimate, not a certificate.
+    public let estimatedGap: Double
+    /// Rounds run.
+    public let rounds: Int
+    /// Filters that pricing found, each in its own cell or on a boundary, summed over the rounds.
+    public let cellCount: Int
+    /// Seconds per phase: master, polish, pricing.
+    public let phases: [(name: String, seconds: Double)]
+  }
+
+  /// How this run searches.
+  public let settings: Settings
+
+  /// A run with given settings.
+  public init(settings: Settings = Settings()) { self.settings = settings }
+
+  /// Trains a ReLU (or linear) network.
+  ///
+  /// - Parameters:
+  ///   - problem: The problem; its strength must be positive.
+  ///   - start: Network to start from, if there is one.
+  ///   - limits: `relativeGap` bounds the *estimated* gap at which the search stops.
+  ///   - observer: Receives a line per phase and round.
+  /// - Returns: The best network found; its objective never exceeds the start's.
+  /// - Throws: `ProgramError` when `start` has another architecture or the strength is not positive.
+  public func solve(
+    _ problem: TrainingProblem, start: Network? = nil, limits: SolveLimits = SolveLimits(),
+    observer: TraceObserver = { _ in }
+  ) throws -> Result {
+    guard problem.lambda > 0 else {
+      throw ProgramError(
+        place: "lambda", expected: "a positive strength for cell generation",
+        found: "\(problem.lambda)", advice: "Give a positive --lambda or --lambda-ratio.")
+    }
+    if let start,
+      start.geometry != problem.geometry || start.pooling != problem.pooling
+        || start.activation != problem.activation || start.outputCount != problem.outputCount
+    {
+      throw ProgramError(
+        place: "starting network", expected: "the architecture of the problem",
+        found: "another geometry, pooling, activation or number of outputs",
+        advice: "Start from a network trained with the same model flags.")
+    }
+    var run = try CellGenerationRun(problem, settings: settings, start: start, limits: limits)
+    return try run.solve(observer)
+  }
+}
+
+/// The state of one run of cell generation.
+private struct CellGenerationRun {
+  let problem: TrainingProblem
+  let settings: CellGeneration.Settings
+  let limits: SolveLimits
+  let watch = Stopwatch()
+  var network: Network
+  var objective: Objective
+  var round = 0
+  var cellCount = 0
+  var ratio = Double.infinity
+  var estimatedGap = 1.0
+  var seconds: [String: Double] = [:]
+
+  init(
+    _ problem: TrainingProblem, settings: CellGeneration.Settings, start: Network?,
+    limits: SolveLimits
+  ) throws {
+    self.problem = problem
+    self.settings = settings
+    self.limits = limits
+    network = try start?.balanced() ?? problem.emptyNetwork()
+    objective = problem.objective(of: network)
+  }
+
+  mutating func solve(_ observer: TraceObserver) throws -> CellGeneration.Result {
+    var quietRounds = 0
+    var status: SolveStatus?
+    if network.neuronCount > 0 { try improve(gap: 1e-6, observer) }
+    while status == nil {
+      let before = objective.total
+      let isThorough = quietRounds > 0
+      let found = price(starts: settings.starts * (isThorough ? 4 : 1))
+      report("pricing", observer)
+      let isPricedOut = estimatedGap <= limits.relativeGap
+      quietRounds = isPricedOut ? quietRounds + 1 : 0
+      if quietRounds >= 2 {
+        status = .converged
+      } else if let interruption = limits.interruption(since: watch) {
+        status = interruption
+      } else if round >= limits.iterations {
+        status = .iterationLimit
+      } else if !isPricedOut || found.rows > 0 {
+        try extend(by: found)
+        try improve(gap: min(1e-4, 0.01 * estimatedGap), observer)
+        let isStalled = before - objective.total <= 1e-13 * before
+        if isStalled && !isPricedOut { quietRounds += isThorough ? 2 : 1 }
+        if quietRounds >= 2 { status = .stalled }
+      }
+      round += 1
+    }
+    try finish(observer)
+    return CellGeneration.Result(
+      network: network, status: status ?? .stalled, objective: objective, dualNormRatio: ratio,
+      estimatedGap: estimatedGap, rounds: round, cellCount: cellCount,
+      phases: ["pricing", "master", "polish"].map { ($0, seconds[$0] ?? 0) })
+  }
+
+  /// Output weights over the filters, then filters and weights together, then dropping and merging.
+  private mutating func improve(gap: Double, _ observer: TraceObserver) throws {
+    try optimizeWeights(gap: gap, iterations: 600)
+    report("master", observer)
+    polish(iterations: settings.polishIterations, observer)
+    try merge()
+    report("polish", observer)
+  }
+
+  /// The last digits: weights to the master gap, long polishing, and the dual norm at the final network.
+  private mutating func finish(_ observer: TraceObserver) throws {
+    guard limits.interruption(since: watch) == nil else { return }
+    polish(iterations: 10 * settings.polishIterations, observer)
+    try merge()
+    try optimizeWeights(gap: settings.masterGap, iterations: 3000)
+    report("master", observer)
+    _ = price(starts: settings.starts)
+    report("pricing", observer)
+  }
+
+  /// Adds filters without weight.
+  private mutating func extend(by filters: Matrix) throws {
+    let room = max(0, settings.maximumNeurons - network.neuronCount)
+    let added = filters.selectingRows(Array(0..<min(room, filters.rows)))
+    cellCount += added.rows
+    network = try Network(
+      geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
+      filters: Matrix(
+        rows: network.neuronCount + added.rows, columns: problem.geometry.patchDimension,
+        elements: network.filters.elements + added.elements),
+      outputWeights: Matrix(
+        rows: (network.neuronCount + added.rows) * problem.windowCount,
+        columns: problem.outputCount,
+        elements: network.outputWeights.elements
+          + [Double](
+            repeating: 0, count: added.rows * problem.windowCount * problem.outputCount)))
+  }
+
+  /// Solves the group lasso over the filters of the network and drops neurons without weight.
+  private mutating func optimizeWeights(gap: Double, iterations: Int) throws {
+    guard network.neuronCount > 0 else { return }
+    let clock = Stopwatch()
+    let norms = network.filterNorms
+    var weights = network.outputWeights
+    let size = network.windowCount * network.outputCount
+    for (j, norm) in norms.enumerated() {
+      for e in j * size..<(j + 1) * size { weights.elements[e] *= norm }
+    }
+    let master = FixedFilterProgram(problem: problem, filters: network.filters)
+    var inner = limits
+    inner.relativeGap = gap
+    inner.iterations = iterations
+    inner.seconds = limits.seconds - watch.seconds
+    let solution = GroupLassoSolver().solve(master.composite, from: weights, limits: inner)
+    try accept(master.network(from: solution.point))
+    if network.filterNorms.contains(0) || network.outputNorms.contains(0) {
+      network = network.balanced()
+    }
+    seconds["master", default: 0] += clock.seconds
+  }
+
+  /// L-BFGS on filters and output weights of the balanced network.
+  private mutating func polish(iterations: Int, _ observer: TraceObserver) {
+    guard network.neuronCount > 0 else { return }
+    let clock = Stopwatch()
+    let result = JointDescent(problem: problem).minimize(
+      from: network, iterations: iterations
+    ) { _, _ in limits.interruption(since: watch) != nil }
+    accept(result.balanced())
+    seconds["polish", default: 0] += clock.seconds
+  }
+
+  /// Joins neurons whose filters point the same way, where that does not raise the objective.
+  private mutating func merge() throws {
+    let unit = network.filters.withUnitRows
+    let cosines = BLAS.product(unit, .plain, unit, .transposed)
+    var isMerged = [Bool](repeating: false, count: network.neuronCount)
+    var merged = network
+    let size = network.windowCount * network.outputCount
+    for j in 0..<network.neuronCount where !isMerged[j] {
+      for other in j + 1..<max(j + 1, network.neuronCount)
+      where !isMerged[other] && cosines[j, other] > 1 - 1e-6 {
+        // Balanced neurons: output weights per unit filter add up along the common direction.
+        let (first, second) = (merged.filterNorm(j), merged.filterNorm(other))
+        guard first > 0, second > 0 else { continue }
+        for e in 0..<size {
+          let sum =
+            merged.outputWeights.elements[j * size + e] * first
+            + merged.outputWeights.elements[other * size + e] * second
+          merged.outputWeights.elements[j * size + e] = sum
+          merged.outputWeights.elements[other * size + e] = 0
+        }
+        for e in 0..<unit.columns { merged.filters[j, e] /= first }
+        isMerged[other] = true
+      }
+    }
+    if isMerged.contains(true) { accept(merged.balanced()) }
+  }
+
+  /// Looks for the filters of largest dual norm; returns those above lambda, most violated first.
+  private mutating func price(starts: Int) -> Matrix {
+    let clock = Stopwatch()
+    let gradient = problem.loss.gradient(at: problem.predictions(of: network))
+    let ascent = DualNormAscent(
+      starts: starts, seed: settings.seed &+ UInt64(round) &* 0x9E37_79B9)
+    let (filters, norms) = ascent.maximizers(
+      of: problem, dual: gradient, known: network.neuronCount > 0 ? network.filters : nil)
+    let largest = norms.first ?? 0
+    ratio = largest / problem.lambda
+    let scale = largest > 0 ? problem.lambda / largest : .infinity
+    let bound = max(0, bestScaledDual(loss: problem.loss, gradient: gradient, largestScale: scale).value)
+    estimatedGap = objective.total > 0 ? max(0, objective.total - bound) / objective.total : 0
+    let violated = norms.indices.filter { norms[$0] > problem.lambda * (1 + 1e-9) }
+    seconds["pricing", default: 0] += clock.seconds
+    return filters.selectingRows(Array(violated.prefix(settings.filtersPerRound)))
+  }
+
+  /// Takes a network when its objective is no higher.
+  private mutating func accept(_ candidate: Network) {
+    let value = problem.objective(of: candidate)
+    guard value.total <= objective.total else { return }
+    network = candidate
+    objective = value
+  }
+
+  private func report(_ phase: String, _ observer: TraceObserver) {
+    observer(
+      TraceRow(
+        phase: phase, iteration: round, seconds: watch.seconds, objective: objective.total,
+        dualNormRatio: ratio.isFinite ? ratio : nil, neuronCount: network.neuronCount))
+  }
+}
+
+extension Network {
+  fileprivate func filterNorm(_ j: Int) -> Double { BLAS.norm(Array(filters.row(j))) }
+}

@@ -1,0 +1,142 @@
+public import ConvexPrograms
+import Tensors
+
+/// Multi-start ascent on the dual norm `max_{|u| <= 1} |Phi(u)' nu|_F`: heuristic pricing.
+///
+/// Every value found is a lower bound of the maximum, so nothing found here proves anything over all cells.
+///
+/// From a unit filter `u` the step goes towards `gradient / |gradient|`: inside a cell that is power iteration on a
+/// positive semidefinite matrix and never decreases the norm. Where the cell changes the step is shortened until
+/// the norm rises.
+package struct DualNormAscent: Sendable {
+  /// Directions tried.
+  var starts: Int
+  /// Most steps from each start.
+  var steps: Int
+  /// Seed of the random directions.
+  var seed: UInt64
+
+  package init(starts: Int = 128, steps: Int = 40, seed: UInt64) {
+    self.starts = starts
+    self.steps = steps
+    self.seed = seed
+  }
+
+  /// Distinct local maximisers, largest norm first.
+  ///
+  /// - Parameters:
+  ///   - problem: Data and architecture.
+  ///   - dual: Dual point of shape `[n, c]`.
+  ///   - known: Filters to start from besides the random ones, `[m, h]`.
+  package func maximizers(
+    of problem: TrainingProblem, dual: Matrix, known: Matrix? = nil
+  ) -> (filters: Matrix, norms: [Double]) {
+    var filters = randomDirections(problem)
+    if let known {
+      filters = Matrix(
+        rows: filters.rows + known.rows, columns: filters.columns,
+        elements: filters.elements + known.withUnitRows.elements)
+    }
+    // Most starts end in the same few maxima: a short ascent for all, a long one for the best of each.
+    var (found, norms) = ascend(problem, dual, filters, steps: max(4, steps / 4))
+    (found, norms) = DualNormAscent.distinct(found, norms, limit: max(24, starts / 4))
+    (found, norms) = ascend(problem, dual, found, steps: steps)
+    return DualNormAscent.distinct(found, norms, limit: found.rows)
+  }
+
+  private func ascend(
+    _ problem: TrainingProblem, _ dual: Matrix, _ start: Matrix, steps: Int
+  ) -> (filters: Matrix, norms: [Double]) {
+    var filters = start
+    let h = filters.columns
+    var (norms, gradients) = problem.dualNorms(of: filters, dual: dual)
+    var lengths = [Double](repeating: 1, count: filters.rows)
+    var active = Array(0..<filters.rows)
+    for _ in 0..<steps {
+      guard !active.isEmpty else { break }
+      var trial = gradients.selectingRows(active).withUnitRows
+      for (row, j) in active.enumerated() {
+        for e in 0..<h {
+          trial[row, e] = filters[j, e] + lengths[j] * (trial[row, e] - filters[j, e])
+        }
+      }
+      trial = trial.withUnitRows
+      let (trialNorms, trialGradients) = problem.dualNorms(of: trial, dual: dual)
+      var remaining: [Int] = []
+      for (row, j) in active.enumerated() {
+        let gain = trialNorms[row] - norms[j]
+        if gain > 0 {
+          for e in 0..<h {
+            filters[j, e] = trial[row, e]
+            gradients[j, e] = trialGradients[row, e]
+          }
+          norms[j] = trialNorms[row]
+          lengths[j] = min(1, 2 * lengths[j])
+        } else {
+          lengths[j] *= 0.25
+        }
+        let isFlat = gain > 0 && gain <= 1e-12 * norms[j] && lengths[j] == 1
+        if lengths[j] > 1e-7, norms[j] > 0, !isFlat { remaining.append(j) }
+      }
+      active = remaining
+    }
+    return (filters, norms)
+  }
+
+  /// The best filter of each direction, largest norm first.
+  package static func distinct(
+    _ filters: Matrix, _ norms: [Double], limit: Int, cosine: Double = 0.9999
+  ) -> (filters: Matrix, norms: [Double]) {
+    let order = norms.indices.sorted { norms[$0] == norms[$1] ? $0 < $1 : norms[$0] > norms[$1] }
+    var kept: [Int] = []
+    for j in order where norms[j] > 0 {
+      if kept.count == limit { break }
+      let isNew = kept.allSatisfy { other in
+        BLAS.dot(Array(filters.row(j)), Array(filters.row(other))) < cosine
+      }
+      if isNew { kept.append(j) }
+    }
+    return (filters.selectingRows(kept), kept.map { norms[$0] })
+  }
+
+  /// Unit directions: a third Gaussian, a third differences of patches, a third weighted differences, of either sign.
+  private func randomDirections(_ problem: TrainingProblem) -> Matrix {
+    var generator = SeededGenerator(seed: seed)
+    let h = problem.geometry.patchDimension
+    var result = Matrix(rows: starts, columns: h)
+    for row in 0..<starts {
+      var direction = (0..<h).map { _ in generator.normal() }
+      if row % 3 != 0 {
+        let (first, second) = (
+          randomPatch(problem, &generator), randomPatch(problem, &generator)
+        )
+        let sign = generator.uniform() < 0.5 ? -1.0 : 1.0
+        let weight = row % 3 == 1 ? 1 : generator.uniform()
+        for e in 0..<h {
+          direction[e] = sign * (first[e] - weight * second[e]) + 0.05 * direction[e]
+        }
+      }
+      for e in 0..<h { result[row, e] = direction[e] }
+    }
+    return result.withUnitRows
+  }
+
+  private func randomPatch(
+    _ problem: TrainingProblem, _ generator: inout SeededGenerator
+  ) -> [Double] {
+    let patches = problem.patches(ofSample: generator.integer(below: problem.sampleCount))
+    return Array(patches.row(generator.integer(below: patches.rows)))
+  }
+}
+
+/// The dual norm of the loss gradient at zero predictions, found by ascent: a lower bound of `lambdaMax` for ReLU.
+///
+/// - Parameters:
+///   - problem: A problem with ReLU activation; its `lambda` is not used.
+///   - seed: Seed of the random starts.
+/// - Returns: The largest norm found; for `lambda` above the true maximum the solution is zero.
+public func estimatedLambdaMax(_ problem: TrainingProblem, seed: UInt64 = 0) -> Double {
+  let zero = Matrix(rows: problem.sampleCount, columns: problem.outputCount)
+  let ascent = DualNormAscent(starts: 192, steps: 200, seed: seed)
+  return ascent.maximizers(of: problem, dual: problem.loss.gradient(at: zero)).norms.first ?? 0
+}
