@@ -1,4 +1,4 @@
-import Tensors
+public import Tensors
 
 /// Planar problems with known optimum: signals, targets, and a network near the optimum.
 ///
