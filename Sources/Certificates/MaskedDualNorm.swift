@@ -16,6 +16,8 @@ package enum MaskedDualNorm {
   ///   - weights: Pooling weights `P`, `[a, K]`.
   ///   - masks: Patterns as packed bits, or nil for the linear activation.
   ///   - dual: Dual point `Lambda`, `[n, c]`.
+  /// - Returns: The bound; infinite when the data overflow.
+  /// - Throws: `LAPACK.Failure` when the singular value iteration does not converge.
   /// - Complexity: O(`n K h`) time per mask, plus `a` products `[c, n] [n, h]`.
   package static func upperBound(
     _ patches: PooledPatches, weights: Matrix, masks: [[UInt64]]?, dual: Matrix

@@ -71,6 +71,7 @@ package struct PooledPatches: Sendable {
   /// - Parameters:
   ///   - weights: Pooling weights `P`, `[a, K]`.
   ///   - dual: Dual point `Lambda`, `[n, c]`.
+  /// - Returns: The sum, not negative.
   package func massBound(weights: Matrix, dual: Matrix) -> Double {
     let (count, h) = (patchesPerSample, patchDimension)
     let pooled = (0..<count).map { k in
@@ -93,6 +94,7 @@ package struct PooledPatches: Sendable {
   /// - Parameters:
   ///   - mass: Value of `massBound`.
   ///   - size: Entries `a c` of a pooled correlation.
+  /// - Returns: An absolute margin.
   func roundingMargin(mass: Double, size: Int) -> Double {
     let terms = sampleCount + patchesPerSample + patchDimension + size + 8
     return 4 * Double(terms) * 0x1p-53 * mass

@@ -21,6 +21,9 @@ import Tensors
 /// function `sum_{b_l > 0} b_l (v_l' U v_l)^1/2 - sum_{b_l < 0} |b_l| v_l' U v_l + g . m`, whose linearisations have
 /// exactly `s_l = (v_l' U v_l)^1/2`; each of them gives a valid bound.
 enum SignedDualNorm {
+  /// Largest `a c` for which coordinates are bounded one by one.
+  private static let largestSize = 64
+
   /// The bound on `max_{|u| <= 1} |B (M u)_+|`, without the remainder of the merging.
   ///
   /// - Parameters:
@@ -29,10 +32,14 @@ enum SignedDualNorm {
   ///   - correlation: `B M` with its rows in the order `(j, q)`, `[c a, h]`.
   ///   - limit: A bound that is known already: the search ends when it cannot be improved.
   ///   - threads: Threads that Gram matrices use.
+  /// - Returns: The bound, or infinity when it would not improve on the limit.
+  /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
   static func upperBound(
     _ lines: MergedLines, windows: Int, correlation: Matrix, limit: Double, threads: Int
   ) throws -> Double {
     let size = lines.coefficients.columns
+    // The norm of many bounds is hardly ever the least bound, and each takes time.
+    guard size > 0, size <= largestSize else { return .infinity }
     let outputs = size / max(windows, 1)
     let order = (0..<size).map { $0 % outputs * windows + $0 / outputs }
     let linear = correlation.selectingRows(order)

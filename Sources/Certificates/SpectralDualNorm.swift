@@ -35,6 +35,8 @@ package struct SpectralDualNorm {
   ///   - patches: Data with linear pooling.
   ///   - weights: Pooling weights `P`, `[a, K]`.
   ///   - dual: Dual point `Lambda`, `[n, c]`.
+  /// - Returns: The bound; infinite when the data overflow.
+  /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
   /// - Complexity: O(`L (a c)^2 + L h^2 + (a c)^3 + h^3`) per improvement step, for `L` lines.
   package static func upperBound(
     _ patches: PooledPatches, weights: Matrix, dual: Matrix

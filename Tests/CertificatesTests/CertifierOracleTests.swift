@@ -21,8 +21,11 @@ struct CertifierOracleTests {
         case "logistic": LogisticLoss(labels: fixture.targets.elements)
         default:
           SoftmaxLoss(
-            classes: (0..<n).map { i in fixture.targets.row(i).firstIndex(of: 1).map {
-              $0 - i * fixture.targets.columns } ?? 0 },
+            classes: (0..<n).map { i in
+              fixture.targets.row(i).firstIndex(of: 1).map {
+                $0 - i * fixture.targets.columns
+              } ?? 0
+            },
             count: fixture.targets.columns)
         }
       certifier = Certifier(
@@ -52,7 +55,6 @@ struct CertifierOracleTests {
       problem.network, gates: nil, targetGap: 1e-3)
     #expect(certificate.lowerBound <= problem.optimum * (1 + 3e-6))
     #expect(certificate.lowerBound >= 0.3 * problem.optimum)
-    print("FIX", fixture, certificate.lowerBound / problem.optimum, certificate.dualNormOverLambda ?? -1, certificate.claim)
     #expect(certificate.bound == .spectral)
     #expect(certificate.scope == .allCells)
   }

@@ -170,7 +170,9 @@ struct CertifierTests {
     #expect(abs(certificate.regularization - 0.3 * network.regularization) <= 1e-12)
     #expect(certificate.objective == certificate.loss + certificate.regularization)
     #expect(certificate.gap >= 0)
-    #expect(certificate.bound == (pooling.hasPrefix("max") ? .none : activation == .relu ? .spectral : .exact))
+    #expect(
+      certificate.bound
+        == (pooling.hasPrefix("max") ? .none : activation == .relu ? .spectral : .exact))
   }
 
   @Test func maxPoolingClaimsNothing() throws {

@@ -44,7 +44,6 @@ struct DualNormIdentityTests {
       instance.patches, weights: instance.weights, dual: instance.dual)
     #expect(exact > 0)
     #expect(bound >= exact)
-    print("RATIO", instance.weights.rows * instance.dual.columns, bound / exact)
   }
 
   @Test(arguments: 1...16)
@@ -57,7 +56,6 @@ struct DualNormIdentityTests {
     let bound = try SpectralDualNorm.upperBound(
       instance.patches, weights: instance.weights, dual: instance.dual)
     #expect(bound >= found)
-    print("RATIOF", instance.weights.rows * instance.dual.columns, bound / found)
   }
 
   @Test(arguments: 1...8)

@@ -1,5 +1,5 @@
-import Convolutions
 public import ConvexPrograms
+import Convolutions
 public import Tensors
 
 /// A gated or linear problem whose optimum is known because the dual point was chosen first.
