@@ -1,15 +1,15 @@
 import ConvexPrograms
-import Tensors
+package import Tensors
 
 /// How the responses of a filter are pooled, as the certifier sees it.
-enum PooledWindows: Sendable {
+package enum PooledWindows: Sendable, Equatable {
   /// `sum_k P[q, k] t_k` with weights `P`, `[a, K]`.
   case linear(Matrix)
   /// `max_k t_k` over the positions of each window.
   case maximum([[Int]])
 
   /// Number of pooled outputs per filter `a`.
-  var count: Int {
+  package var count: Int {
     switch self {
     case .linear(let weights): weights.rows
     case .maximum(let windows): windows.count

@@ -16,6 +16,7 @@ enum DualScale {
   ///   - loss: Loss with its targets.
   ///   - gradient: `G`, `[n, c]`.
   ///   - limit: `lambda / dualNorm(G)`, rounded down by the caller; may be infinite.
+  /// - Returns: The scale `s` and the proven lower bound on the optimum, at least 0.
   static func best(
     loss: any Loss, gradient: Matrix, limit: Double
   ) -> (scale: Double, lowerBound: Double) {

@@ -16,6 +16,8 @@ package enum MaskedDualNorm {
   ///   - weights: Pooling weights `P`, `[a, K]`.
   ///   - masks: Patterns as packed bits, or nil for the linear activation.
   ///   - dual: Dual point `Lambda`, `[n, c]`.
+  /// - Returns: The bound; infinite when the data overflow.
+  /// - Throws: `LAPACK.Failure` when the singular value iteration does not converge.
   /// - Complexity: O(`n K h`) time per mask, plus `a` products `[c, n] [n, h]`.
   package static func upperBound(
     _ patches: PooledPatches, weights: Matrix, masks: [[UInt64]]?, dual: Matrix
@@ -33,7 +35,8 @@ package enum MaskedDualNorm {
     }
     let largest = try norms.reduce(0) { try max($0, $1.get()) }
     let mass = patches.massBound(weights: weights, dual: dual)
-    return largest * (1 + 1e-9) + patches.roundingMargin(mass: mass)
+    return largest * (1 + 1e-9)
+      + patches.roundingMargin(mass: mass, size: weights.rows * dual.columns)
   }
 
   /// The matrix `T` of one mask with its rows in the order `(j, q)`, shape `[c a, h]`.

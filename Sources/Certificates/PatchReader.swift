@@ -1,17 +1,18 @@
-import Convolutions
-import Tensors
+package import Convolutions
+package import Tensors
 
 /// Reads patches and pooling windows from their definition, pixel by pixel.
 ///
 /// Written for the certifier alone: it shares the numbers of a geometry with the rest of the package, not its loops.
-enum PatchReader {
+package enum PatchReader {
   /// All patches as rows `i K + k`, entries in the order channel, row, column, bias.
   ///
   /// - Parameters:
   ///   - images: Batch of shape `[n, channels, height, width]`.
   ///   - geometry: Patch geometry.
+  /// - Returns: Matrix of shape `[n * K, h]`.
   /// - Throws: `CertificateError` when the images are not of the geometry's size.
-  static func rows(of images: Tensor, geometry: PatchGeometry) throws -> Matrix {
+  package static func rows(of images: Tensor, geometry: PatchGeometry) throws -> Matrix {
     let (height, width) = (geometry.imageHeight, geometry.imageWidth)
     guard Array(images.shape.dropFirst()) == [geometry.channels, height, width] else {
       throw CertificateError(
@@ -67,7 +68,8 @@ enum PatchReader {
   /// The windows of a pooling from the definition of the grid.
   ///
   /// - Throws: `CertificateError` when the grid does not fit on the positions.
-  static func windows(of pooling: Pooling, geometry: PatchGeometry) throws -> PooledWindows {
+  package static func windows(of pooling: Pooling, geometry: PatchGeometry) throws -> PooledWindows
+  {
     let (height, width) = (geometry.outputHeight, geometry.outputWidth)
     if pooling.kind == .none { return .linear(.identity(height * width)) }
     let (rows, columns) = (pooling.windowRows, pooling.windowColumns)

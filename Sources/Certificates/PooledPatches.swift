@@ -71,6 +71,7 @@ package struct PooledPatches: Sendable {
   /// - Parameters:
   ///   - weights: Pooling weights `P`, `[a, K]`.
   ///   - dual: Dual point `Lambda`, `[n, c]`.
+  /// - Returns: The sum, not negative.
   package func massBound(weights: Matrix, dual: Matrix) -> Double {
     let (count, h) = (patchesPerSample, patchDimension)
     let pooled = (0..<count).map { k in
@@ -88,9 +89,15 @@ package struct PooledPatches: Sendable {
     return sum
   }
 
-  /// Bound on what rounding changes in a pooled correlation: `4 (n + K + h + 8) 2^-53` of `massBound`.
-  func roundingMargin(mass: Double) -> Double {
-    4 * Double(sampleCount + patchesPerSample + patchDimension + 8) * 0x1p-53 * mass
+  /// Bound on what rounding changes in a pooled correlation: `4 (n + K + h + a c + 8) 2^-53` of `massBound`.
+  ///
+  /// - Parameters:
+  ///   - mass: Value of `massBound`.
+  ///   - size: Entries `a c` of a pooled correlation.
+  /// - Returns: An absolute margin.
+  func roundingMargin(mass: Double, size: Int) -> Double {
+    let terms = sampleCount + patchesPerSample + patchDimension + size + 8
+    return 4 * Double(terms) * 0x1p-53 * mass
   }
 
   private func norm(_ x: [Double]) -> Double { BLAS.norm(x) }

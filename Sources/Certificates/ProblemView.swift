@@ -27,10 +27,11 @@ struct ProblemView {
     try Self.checkGates(gates, activation: activation, dimension: geometry.patchDimension)
     windows = try PatchReader.windows(of: pooling, geometry: geometry)
     let weights: Matrix? = if case .linear(let weights) = windows { weights } else { nil }
-    patches = PooledPatches(
+    let patches = PooledPatches(
       rows: try PatchReader.rows(of: images, geometry: geometry), sampleCount: images.shape[0],
       threads: threads)
-    masks = gates.map { Self.distinct(patches.patterns(of: $0)) }
+    let masks = gates.map { Self.distinct(patches.patterns(of: $0)) }
+    (self.patches, self.masks) = (patches, masks)
     scope = masks.map { .givenCells($0.count) } ?? .allCells
     if weights == nil {
       (bound, subject) = (.none, .maxPooled)

@@ -1,7 +1,9 @@
 import Tensors
 
-/// Upper bound on the dual norm of ReLU networks with one window and one output, which keeps signs.
+/// Upper bound on the dual norm of ReLU networks that keeps the signs of the coefficients.
 ///
+/// It bounds each coordinate of `B (M u)_+` in an orthonormal basis of `R^(a c)` by itself and takes the norm of these bounds,
+/// which is at least the norm of the vector for every `u`. Let `b` be the coefficients of one coordinate.
 /// With `g = M' b` and merged lines, `b . (M u)_+ = f(u) / 2` with `f(u) = g . u + sum_l b_l |v_l . u|`, up to the
 /// remainder. For unit `u`, unit `v_l` and any `s_l > 0`,
 ///
@@ -19,17 +21,57 @@ import Tensors
 /// function `sum_{b_l > 0} b_l (v_l' U v_l)^1/2 - sum_{b_l < 0} |b_l| v_l' U v_l + g . m`, whose linearisations have
 /// exactly `s_l = (v_l' U v_l)^1/2`; each of them gives a valid bound.
 enum SignedDualNorm {
-  /// The bound on `max_{|u| <= 1} |sum_l b_l (v_l . u)_+|`, without the remainder of the merging.
+  /// Largest `a c` for which coordinates are bounded one by one.
+  private static let largestSize = 64
+
+  /// The bound on `max_{|u| <= 1} |B (M u)_+|`, without the remainder of the merging.
   ///
   /// - Parameters:
-  ///   - lines: Merged lines with one coefficient each.
-  ///   - linear: The vector `g`, of length `h`.
+  ///   - lines: Merged lines with coefficients in the order `(q, j)`.
+  ///   - windows: Number of windows `a`.
+  ///   - correlation: `B M` with its rows in the order `(j, q)`, `[c a, h]`.
+  ///   - limit: A bound that is known already: the search ends when it cannot be improved.
   ///   - threads: Threads that Gram matrices use.
-  static func upperBound(_ lines: MergedLines, linear: [Double], threads: Int) throws -> Double {
-    let coefficients = lines.coefficients.elements
-    let upper = try bound(lines, coefficients, linear, threads: threads)
-    let lower = try bound(
-      lines, coefficients.map { -$0 }, linear.map { -$0 }, threads: threads)
+  /// - Returns: The bound, or infinity when it would not improve on the limit.
+  /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
+  static func upperBound(
+    _ lines: MergedLines, windows: Int, correlation: Matrix, limit: Double, threads: Int
+  ) throws -> Double {
+    let size = lines.coefficients.columns
+    // The norm of many bounds is hardly ever the least bound, and each takes time.
+    guard size > 0, size <= largestSize else { return .infinity }
+    let outputs = size / max(windows, 1)
+    let order = (0..<size).map { $0 % outputs * windows + $0 / outputs }
+    let linear = correlation.selectingRows(order)
+    let basis = try self.basis(lines, threads: threads)
+    let coefficients = BLAS.product(lines.coefficients, .plain, basis, .transposed)
+    let gradients = BLAS.product(basis, .plain, linear, .plain)
+    var total = 0.0
+    // The last rows of the basis belong to the largest coefficients.
+    for coordinate in stride(from: size - 1, through: 0, by: -1) {
+      let b = (0..<lines.count).map { coefficients[$0, coordinate] }
+      let value = try upperBound(lines, b, Array(gradients.row(coordinate)), threads: threads)
+      total += value * value
+      guard total < limit * limit else { return .infinity }
+    }
+    return total.squareRoot()
+  }
+
+  /// An orthonormal basis of the coefficients: the eigenvectors of their Gram matrix as rows, the largest last.
+  private static func basis(_ lines: MergedLines, threads: Int) throws -> Matrix {
+    let size = lines.coefficients.columns
+    let gram = try SymmetricForms.gram(
+      lines.coefficients, weights: [Double](repeating: 1, count: lines.count), threads: threads)
+    guard size > 1, gram.firstNonFiniteIndex == nil else { return .identity(size) }
+    return try LAPACK.symmetricEigen(gram).vectors
+  }
+
+  /// The bound on `max_{|u| <= 1} |sum_r b_r (x_r . u)_+|` of one coordinate.
+  private static func upperBound(
+    _ lines: MergedLines, _ b: [Double], _ g: [Double], threads: Int
+  ) throws -> Double {
+    let upper = try bound(lines, b, g, threads: threads)
+    let lower = try bound(lines, b.map { -$0 }, g.map { -$0 }, threads: threads)
     return 0.5 * max(0, upper, lower)
   }
 
@@ -41,8 +83,8 @@ enum SignedDualNorm {
     var average = Matrix.identity(h)
     for e in 0..<h { average[e, e] = 1 / Double(h) }
     var best = Double.infinity
-    let work = Double(lines.count) * Double(h * h + 1)
-    for step in 0..<Int(min(40, max(4, 1e9 / work))) {
+    let work = Double(lines.count) * Double(h * h + 8) * Double(lines.coefficients.columns)
+    for step in 0..<Int(min(40, max(6, 1e9 / work))) {
       let energies = SymmetricForms.values(of: average, at: lines.directions)
       var spread = 0.0
       var weights = b

@@ -14,7 +14,8 @@ package import Tensors
 /// - **Weighted**: for any weights `w_l > 0`, with the diagonal matrix `D` of the signs of `v_l . u`,
 ///   `|B D V u| = |(B w^-1/2) D (w^1/2 V) u| <= |B w^-1/2|_2 |w^1/2 V|_2`, because diagonal matrices commute and
 ///   `|D|_2 = 1`.
-/// - **Signed**, for `a c = 1` (`SignedDualNorm`), which keeps the cancellation between positive and negative coefficients.
+/// - **Signed** (`SignedDualNorm`), which keeps the cancellation between positive and negative coefficients; it is the
+///   sharpest with one window and one output, and bounds the whole left side.
 ///
 /// The weights are improved by Frank-Wolfe steps on the dual problem: minimising `(|B w^-1/2|^2 + |w^1/2 V|^2) / 2` over
 /// `w` is convex with dual `max sum_l (b_l' Y b_l)^1/2 (v_l' Z v_l)^1/2` over positive semidefinite `Y`, `Z` of trace one.
@@ -34,6 +35,8 @@ package struct SpectralDualNorm {
   ///   - patches: Data with linear pooling.
   ///   - weights: Pooling weights `P`, `[a, K]`.
   ///   - dual: Dual point `Lambda`, `[n, c]`.
+  /// - Returns: The bound; infinite when the data overflow.
+  /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
   /// - Complexity: O(`L (a c)^2 + L h^2 + (a c)^3 + h^3`) per improvement step, for `L` lines.
   package static func upperBound(
     _ patches: PooledPatches, weights: Matrix, dual: Matrix
@@ -45,12 +48,12 @@ package struct SpectralDualNorm {
     let lines = MergedLines(patches, weights: weights, dual: dual)
     let bound = SpectralDualNorm(lines: lines, threads: patches.threads)
     var best = min(mass, 0.5 * (linear + (try bound.weighted())))
-    if lines.coefficients.columns == 1 {
-      let signed = try SignedDualNorm.upperBound(
-        lines, linear: correlation.elements, threads: patches.threads)
-      best = min(best, signed)
-    }
-    return best * bound.inflation + 0.5 * lines.remainder + patches.roundingMargin(mass: mass)
+    let signed = try SignedDualNorm.upperBound(
+      lines, windows: weights.rows, correlation: correlation, limit: best,
+      threads: patches.threads)
+    best = min(best, signed)
+    return best * bound.inflation + 0.5 * lines.remainder
+      + patches.roundingMargin(mass: mass, size: weights.rows * dual.columns)
   }
 
   /// `1 + 1e-9` and the relative error of Gram matrices and their eigenvalues.

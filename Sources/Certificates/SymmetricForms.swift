@@ -10,6 +10,7 @@ enum SymmetricForms {
   /// - Parameters:
   ///   - form: Symmetric matrix `[d, d]`.
   ///   - rows: `[L, d]`.
+  /// - Returns: One value for each row.
   static func values(of form: Matrix, at rows: Matrix) -> [Double] {
     let d = rows.columns
     var result = [Double](repeating: 0, count: rows.rows)

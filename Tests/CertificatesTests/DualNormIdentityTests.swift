@@ -44,7 +44,6 @@ struct DualNormIdentityTests {
       instance.patches, weights: instance.weights, dual: instance.dual)
     #expect(exact > 0)
     #expect(bound >= exact)
-    print("RATIO", instance.weights.rows * instance.dual.columns, bound / exact)
   }
 
   @Test(arguments: 1...16)
@@ -57,7 +56,6 @@ struct DualNormIdentityTests {
     let bound = try SpectralDualNorm.upperBound(
       instance.patches, weights: instance.weights, dual: instance.dual)
     #expect(bound >= found)
-    print("RATIOF", instance.weights.rows * instance.dual.columns, bound / found)
   }
 
   @Test(arguments: 1...8)
@@ -109,9 +107,10 @@ struct DualNormIdentityTests {
     let masks = instance.patches.patterns(of: gates)
     let bound = try MaskedDualNorm.upperBound(
       instance.patches, weights: instance.weights, masks: masks, dual: instance.dual)
-    let exact = try (0..<5).map { g in
-      try maskedNorm(instance, gate: Array(gates.row(g)))
-    }.max() ?? 0
+    let exact =
+      try (0..<5).map { g in
+        try maskedNorm(instance, gate: Array(gates.row(g)))
+      }.max() ?? 0
     #expect(bound >= exact)
     #expect(bound <= exact * (1 + 1e-8))
   }
