@@ -27,8 +27,8 @@ public enum BundledDataset: String, CaseIterable, Sendable {
   ///   `nil`.
   /// - Returns: Digits as images of shape `[samples, 1, 8, 8]` in `0...1`, waveforms as signals of
   ///   shape `[samples, 1, 1, 21]` in the generator's units.
-  /// - Throws: `FormatError` when the folder is not found, or a file cannot be read or is not the one
-  ///   that belongs here.
+  /// - Throws: `FormatError` when the folder is not found, or a file cannot be read or does not
+  ///   belong to this data set.
   public func load(
     folder: String? = nil
   ) throws -> (train: LabeledDataset, test: LabeledDataset) {
@@ -54,9 +54,9 @@ public enum BundledDataset: String, CaseIterable, Sendable {
     }
     let images = Tensor(
       shape: [pixels.shape[0], 1, 8, 8], elements: pixels.elements.map { $0 / Self.digitScale })
+    let labelPath = "\(folder)/digits-\(part)-labels-idx1-ubyte.gz"
     let digits = try readClasses(
-      try IDX.read("\(folder)/digits-\(part)-labels-idx1-ubyte.gz"), count: 10,
-      samples: images.shape[0], path: "\(folder)/digits-\(part)-labels-idx1-ubyte.gz")
+      try IDX.read(labelPath), count: 10, samples: images.shape[0], path: labelPath)
     let isParity = self == .digitsParity
     return LabeledDataset(
       name: "\(rawValue) \(part)", images: images, isSignal: false,
@@ -71,6 +71,10 @@ public enum BundledDataset: String, CaseIterable, Sendable {
     let length = WaveformGenerator.pointCount
     try require(signals.shape.count == 2 && signals.shape.last == length, in: path) {
       ("shape [samples, \(length)]", "shape \(signals.shape)")
+    }
+    if let index = signals.elements.firstIndex(where: { !$0.isFinite }) {
+      throw Self.misfit(
+        "\(path)[\(index)]", expected: "a finite number", found: "\(signals.elements[index])")
     }
     let labelPath = "\(folder)/waveform-\(part)-labels.npy"
     let classes = try readClasses(
