@@ -57,6 +57,20 @@ struct CellSamplingTests {
     #expect(!partial.isExhaustive)
   }
 
+  /// Binary patches of width 3 have 7 lines and 32 cells, where general position would give 44
+  /// (`convex-cnn.md` 8.7); finding all 32 proves nothing by itself.
+  @Test func degenerateCellsAreFoundButNotClaimedComplete() throws {
+    let rows = (0..<8).map { code in (0..<3).map { Double((code >> $0) & 1) } }
+    let arrangement = try CentralArrangement(normals: Matrix(rows))
+    let bound = arrangement.generalPositionCellCount
+    let sample = arrangement.sampleCells(
+      count: 44, seed: 6, maximumAttempts: 20_000, droppingInactive: false)
+    #expect(arrangement.essential.lineCount == 7)
+    #expect(bound == 44)
+    #expect(sample.cells.count == 32)
+    #expect(!sample.isExhaustive)
+  }
+
   @Test func attemptsRunOut() throws {
     let arrangement = try arrangement(lines: 3, dimension: 2, seed: 9)
     let sample = arrangement.sampleCells(count: 7, seed: 1, maximumAttempts: 500)
