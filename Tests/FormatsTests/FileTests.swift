@@ -40,6 +40,14 @@ struct FileTests {
   }
 
   @Test
+  func devicesAreReadToTheirEnd() {
+    let folder = TemporaryFolder()
+    let error = folder.error { _ = try CSV.read("/dev/null") }
+    #expect(error?.kind == .malformed)
+    #expect(error?.found == "the end of the file")
+  }
+
+  @Test
   func forbiddenFileIsUnreadable() {
     guard getuid() != 0 else { return }
     let folder = TemporaryFolder()

@@ -26,7 +26,7 @@ struct IDXTests {
 
   @Test
   func doublesKeepEveryBit() throws {
-    let values: [Double] = [-0.0, .infinity, -.infinity, 5e-324, 0.1, .nan]
+    let values: [Double] = [-0.0, .infinity, -.infinity, 0x1p-1074, 0.1, .nan]
     let array = ArrayFile(shape: [6], elements: values, elementKind: .floating)
     try IDX.write(array, to: folder.file("a"))
     #expect(bits(try IDX.read(folder.file("a")).elements) == bits(values))

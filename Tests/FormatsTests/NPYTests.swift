@@ -110,7 +110,7 @@ struct NPYTests {
     let advice = " The header is damaged or not of this format; write the file again."
     let types = "an element type b1, u1 to u8, i1 to i8 or f2 to f8 with its byte order"
     #expect(
-      message(Fixtures.npyStruct) == "a.npy:20: expected \(types), found '[('a', '<f4')'." + advice)
+      message(Fixtures.npyStruct) == "a.npy:20: expected \(types), found '[('a', '<f4''." + advice)
     #expect(
       message(file("{'descr': '<c8', 'fortran_order': False, 'shape': ()}"))
         == "a.npy:20: expected \(types), found '<c8'." + advice)
@@ -118,7 +118,7 @@ struct NPYTests {
       message(file("{'descr': '|f8', 'fortran_order': False, 'shape': ()}")).contains("'|f8'"))
     #expect(
       message(file("{'descr': '<f8', 'fortran_order': 0, 'shape': ()}"))
-        == "a.npy:44: expected True or False, found '0, 'shape':'." + advice)
+        == "a.npy:44: expected True or False, found '0, 'shape': '." + advice)
     #expect(
       message(file("{'descr': '<f8', 'descr': '<f8', 'shape': ()}"))
         == "a.npy:27: expected each of the keys descr, fortran_order and shape once, "

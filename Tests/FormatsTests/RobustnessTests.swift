@@ -26,7 +26,7 @@ struct Sample: Sendable, CustomTestStringConvertible {
       _ = try Safetensors.read($0)
     },
     Sample(testDescription: "CIFAR", bytes: [UInt8](repeating: 7, count: 3073)) {
-      _ = try CIFAR.read($0)
+      _ = try CIFAR.read($0, variant: .ten)
     },
   ]
 

@@ -44,7 +44,7 @@ struct SafetensorsTests {
 
   @Test
   func writtenFileReadsBackBitForBit() throws {
-    let values: [Double] = [0.1, -0.0, .nan, .infinity, 5e-324, 1e308]
+    let values: [Double] = [0.1, -0.0, .nan, .infinity, 0x1p-1074, 1e308]
     let metadata = ["z": "1", "a\"\\\u{1}\u{1F600}": "line\nend\t\u{7F}", "": ""]
     let written = Safetensors(
       tensors: [

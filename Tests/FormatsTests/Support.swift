@@ -105,3 +105,15 @@ extension [UInt8] {
 
 /// The bits of some numbers, which tell apart what `==` does not.
 func bits(_ values: [Double]) -> [UInt64] { values.map { $0.bitPattern } }
+
+/// A PNG chunk with its checksum, the CRC-32 taken bit by bit.
+func pngChunk(_ name: String, _ data: [UInt8]) -> [UInt8] {
+  var checksum: UInt32 = 0xFFFF_FFFF
+  for byte in Array(name.utf8) + data {
+    checksum ^= UInt32(byte)
+    for _ in 0..<8 { checksum = checksum & 1 == 1 ? checksum >> 1 ^ 0xEDB8_8320 : checksum >> 1 }
+  }
+  let length = withUnsafeBytes(of: UInt32(data.count).bigEndian) { Array($0) }
+  let end = withUnsafeBytes(of: (~checksum).bigEndian) { Array($0) }
+  return length + Array(name.utf8) + data + end
+}
