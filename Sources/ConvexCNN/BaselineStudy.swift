@@ -1,7 +1,7 @@
-public import ConvexPrograms
-public import Convolutions
+import ConvexPrograms
+import Convolutions
 public import Solvers
-public import Tensors
+import Tensors
 
 /// Runs of a baseline from several seeds, in the keys of the result JSON of `baseline`.
 public struct BaselineStudy: Sendable, Equatable, Codable {

@@ -75,11 +75,6 @@ extension DatasetLoader {
   }
 }
 
-extension BundledDataset {
-  /// Names of the bundled data sets.
-  public static var names: [String] { allCases.map(\.rawValue) }
-}
-
 extension Labels {
   /// Class names when the data have none: the labels themselves.
   var defaultClassNames: [String] {

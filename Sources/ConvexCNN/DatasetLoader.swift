@@ -1,4 +1,4 @@
-public import Formats
+import Formats
 public import Tensors
 
 /// Reads images and labels from files and checks them together.

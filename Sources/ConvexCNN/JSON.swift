@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 
 /// JSON that other programs read: sorted keys, numbers finite or null.
 public enum JSON {

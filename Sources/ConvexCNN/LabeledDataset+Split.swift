@@ -1,4 +1,4 @@
-public import Tensors
+import Tensors
 
 /// Training samples, and a held-out set if there is one.
 public struct Dataset: Sendable, Equatable {

@@ -1,5 +1,5 @@
 public import ConvexPrograms
-public import Tensors
+import Tensors
 
 extension Labels {
   /// The class number of each sample (for signs 0 and 1), nil for regression.

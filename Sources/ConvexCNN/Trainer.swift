@@ -1,7 +1,7 @@
-public import Arrangements
-public import Certificates
-public import ConvexPrograms
-public import Convolutions
+import Arrangements
+import Certificates
+import ConvexPrograms
+import Convolutions
 public import Solvers
 public import Tensors
 

@@ -1,8 +1,8 @@
-public import Certificates
+import Certificates
 import ConvexPrograms
 public import Convolutions
 import Solvers
-public import Tensors
+import Tensors
 
 extension TrainingResult {
   /// The result of a certified model on its data.

@@ -1,5 +1,5 @@
-import ArgumentParser
-import ConvexCNN
+public import ArgumentParser
+public import ConvexCNN
 
 /// `ccnn baseline`.
 struct BaselineCommand: ParsableCommand {
@@ -112,7 +112,7 @@ struct BaselineCommand: ParsableCommand {
   }
 }
 
-extension Baseline.Optimizer: @retroactive ExpressibleByArgument {}
+extension Baseline.Optimizer: ExpressibleByArgument {}
 
 extension TraceRow {
   /// The same row under another phase.
@@ -135,7 +135,7 @@ extension BaselineStudy {
       line: "  seed         objective              loss  neurons     train      test  seconds")
     for run in runs {
       let cells = [
-        ("\(common.seed)", 6), (digits(run.objective.value), 18), (digits(run.loss.value), 18),
+        ("\(run.seed)", 6), (digits(run.objective.value), 18), (digits(run.loss.value), 18),
         ("\(run.neuronCount)", 9), (percent(run.trainAccuracy.value), 10),
         (percent(run.testAccuracy.value), 10),
       ]

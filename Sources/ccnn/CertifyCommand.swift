@@ -1,5 +1,5 @@
-import ArgumentParser
-import ConvexCNN
+public import ArgumentParser
+public import ConvexCNN
 
 /// `ccnn certify`.
 struct CertifyCommand: ParsableCommand {
@@ -88,7 +88,7 @@ struct CertifyCommand: ParsableCommand {
   }
 }
 
-extension ConvolutionBackend: @retroactive ExpressibleByArgument {}
+extension ConvolutionBackend: ExpressibleByArgument {}
 
 /// Help of `--convolution`.
 let convolutionHelp = ArgumentHelp(
