@@ -93,7 +93,7 @@ struct CellPlan {
 
   /// How `lambdaMax` was found.
   var lambdaMaxKind: String {
-    program == nil ? "multi-start ascent (a lower bound)" : "exact over the cells of the program"
+    program == nil ? "a lower bound found by ascent" : "exact over these cells"
   }
 }
 

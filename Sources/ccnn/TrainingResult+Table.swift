@@ -13,7 +13,7 @@ extension TrainingResult {
     table.add("model", model.summary)
     table.add(
       "lambda",
-      "\(digits(lambda.value, "%.6g")), lambdaMax \(digits(lambdaMax.value, "%.6g")) by \(lambdaMaxKind)"
+      "\(digits(lambda.value, "%.6g")), lambdaMax \(digits(lambdaMax.value, "%.6g")) (\(lambdaMaxKind))"
     )
     table.add("objective", digits(objective.value))
     table.add("  loss", digits(loss.value))

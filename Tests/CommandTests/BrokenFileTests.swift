@@ -129,7 +129,9 @@ struct BrokenFileTests {
   }
 
   @Test func modelIsNotSafetensors() throws {
-    try expectRefusal("start.safetensors", flags: TinyData.train + ["--start", "start.safetensors"]) {
+    try expectRefusal(
+      "start.safetensors", flags: TinyData.train + ["--start", "start.safetensors"]
+    ) {
       try $0.write([9, 9, 9], "start.safetensors")
     }
   }

@@ -140,7 +140,10 @@ struct ModelCommandTests {
       if damage == 2 { file.tensors.remove(at: index) } else { file.tensors[index].tensor = tensor }
       try file.write(to: folder.path("damaged.safetensors"))
       let output = try Tool.run(
-        ["predict", "--model", "damaged.safetensors", "--images", "images.npy", "--output", "p.npy"],
+        [
+          "predict", "--model", "damaged.safetensors", "--images", "images.npy", "--output",
+          "p.npy",
+        ],
         in: folder)
       #expect(output.code == 65)
       #expect(output.error.contains("damaged.safetensors: tensor \(name)"), "\(output.error)")

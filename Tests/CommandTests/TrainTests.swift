@@ -63,14 +63,19 @@ struct TrainTests {
     #expect(claim.contains("not proven"))
   }
 
-  @Test(arguments: [["--activation", "linear"], ["--pooling", "max"], ["--bias"], ["--lambda-ratio", "5"]])
+  @Test(arguments: [
+    ["--activation", "linear"], ["--pooling", "max"], ["--bias"], ["--lambda-ratio", "5"],
+  ])
   func otherArchitecturesTrain(flags: [String]) throws {
     let folder = try Folder()
     defer { folder.remove() }
     var arguments = TinyData.train
-    if flags.first == "--lambda-ratio" { arguments.removeAll { $0 == "--lambda-ratio" || $0 == "0.1" } }
+    if flags.first == "--lambda-ratio" {
+      arguments.removeAll { $0 == "--lambda-ratio" || $0 == "0.1" }
+    }
     try TinyData.write(to: folder)
-    let output = try Tool.run(arguments + flags + ["--output", "m.safetensors", "--quiet"], in: folder)
+    let output = try Tool.run(
+      arguments + flags + ["--output", "m.safetensors", "--quiet"], in: folder)
     #expect(output.code == 0, "\(output.error)")
     let model = try Model(contentsOf: folder.path("m.safetensors"))
     let count = model.network.neuronCount
