@@ -34,7 +34,7 @@ enum Tool {
     // Files, not pipes: nothing can fill up and block.
     let out = files.url.appendingPathComponent("out")
     let error = files.url.appendingPathComponent("error")
-    for url in [out, error] { FileManager.default.createFile(atPath: url.path, contents: nil) }
+    for url in [out, error] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }
     process.standardOutput = try FileHandle(forWritingTo: out)
     process.standardError = try FileHandle(forWritingTo: error)
     try process.run()
