@@ -1,0 +1,81 @@
+public import Tensors
+
+extension ConvolutionLayer {
+  /// Chunks that a pass over all samples is cut into, at most; their partial sums are kept at once.
+  private static let chunkLimit = 64
+  /// Rows that make a chunk worth handing to a thread.
+  private static let chunkRows = 2048
+
+  /// Samples per chunk, from the shapes alone so that results do not depend on the number of threads.
+  private var chunk: Int {
+    max((sampleCount + Self.chunkLimit - 1) / Self.chunkLimit, Self.chunkRows / rowsPerSample, 1)
+  }
+
+  private var rowsPerSample: Int { geometry.patchesPerSample }
+
+  /// The responses of filters on every patch, `M U'`.
+  ///
+  /// - Parameter filters: Matrix `U` of shape `[m, h]`.
+  /// - Returns: Matrix of shape `[n * K, m]`.
+  /// - Throws: `GeometryError.shapeMismatch` when the filters have another length than the patches.
+  /// - Complexity: O(`n * K * h * m`) for direct and im2col.
+  public func responses(of filters: Matrix) throws -> Matrix {
+    guard filters.columns == geometry.patchDimension else {
+      throw GeometryError.shapeMismatch(
+        expected: [-1, geometry.patchDimension], found: [filters.rows, filters.columns])
+    }
+    let m = filters.rows
+    let rows = sampleCount * rowsPerSample
+    let elements = [Double](unsafeUninitializedCapacity: rows * m) { buffer, count in
+      count = rows * m
+      filters.elements.withUnsafeBufferPointer { filters in
+        guard let filters = filters.baseAddress, let start = buffer.baseAddress else { return }
+        nonisolated(unsafe) let (source, target) = (filters, start)
+        Parallel.forEachChunk(of: sampleCount, chunk: chunk, threads: threads) { _, range in
+          pool.withWorkspace { workspace in
+            responses(
+              filters: source, count: m, samples: range,
+              into: target + range.lowerBound * rowsPerSample * m, workspace: &workspace)
+          }
+        }
+      }
+    }
+    return Matrix(rows: rows, columns: m, elements: elements)
+  }
+
+  /// The adjoint of `responses(of:)`, `Z' M`.
+  ///
+  /// - Parameter cotangent: Matrix `Z` of shape `[n * K, m]`.
+  /// - Returns: Matrix of shape `[m, h]`.
+  /// - Throws: `GeometryError.shapeMismatch` when the cotangent has another number of rows than there are patches.
+  /// - Complexity: O(`n * K * h * m`) for direct and im2col.
+  public func adjoint(_ cotangent: Matrix) throws -> Matrix {
+    guard cotangent.rows == sampleCount * rowsPerSample else {
+      throw GeometryError.shapeMismatch(
+        expected: [sampleCount * rowsPerSample, -1], found: [cotangent.rows, cotangent.columns])
+    }
+    let m = cotangent.columns
+    let size = m * geometry.patchDimension
+    let chunks = (sampleCount + chunk - 1) / chunk
+    var partial = [Double](repeating: 0, count: chunks * size)
+    partial.withUnsafeMutableBufferPointer { buffer in
+      cotangent.elements.withUnsafeBufferPointer { cotangent in
+        guard let cotangent = cotangent.baseAddress, let start = buffer.baseAddress else { return }
+        nonisolated(unsafe) let (source, target) = (cotangent, start)
+        Parallel.forEachChunk(of: sampleCount, chunk: chunk, threads: threads) { index, range in
+          pool.withWorkspace { workspace in
+            accumulateAdjoint(
+              cotangent: source + range.lowerBound * rowsPerSample * m, count: m, samples: range,
+              into: target + index * size, workspace: &workspace)
+          }
+        }
+        for index in 0..<chunks where index > 0 {
+          for e in 0..<size { start[e] += start[index * size + e] }
+        }
+      }
+    }
+    return Matrix(
+      rows: m, columns: geometry.patchDimension,
+      elements: chunks > 0 ? Array(partial[0..<size]) : [Double](repeating: 0, count: size))
+  }
+}
