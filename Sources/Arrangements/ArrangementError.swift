@@ -1,0 +1,35 @@
+/// What is wrong with the rows an arrangement was asked for.
+public struct ArrangementError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The kinds of failure.
+  public enum Kind: Equatable, Sendable {
+    /// The matrix has no rows or no columns.
+    case empty(rows: Int, columns: Int)
+    /// An entry is infinite or not a number.
+    case nonFinite(row: Int, column: Int)
+    /// Every row is zero, so there is no hyperplane.
+    case allRowsZero(rows: Int)
+    /// The singular values of the rows did not converge.
+    case rankNotFound(reason: String)
+  }
+
+  /// The kind of failure, with its numbers.
+  public let kind: Kind
+
+  /// The failure in words: where, what was expected, what was found, what to do.
+  public var description: String {
+    switch kind {
+    case .empty(let rows, let columns):
+      "normals: expected at least one row and one column, found shape [\(rows), \(columns)]. "
+        + "Pass one row per patch."
+    case .nonFinite(let row, let column):
+      "normals[\(row), \(column)]: expected a finite number, found an infinite one or NaN. "
+        + "Remove or repair sample data before cutting patches."
+    case .allRowsZero(let rows):
+      "normals: expected a row that is not zero, found \(rows) zero rows. "
+        + "Check that the images are not blank."
+    case .rankNotFound(let reason):
+      "normals: expected singular values, found \(reason) "
+        + "Scale the data to moderate magnitudes."
+    }
+  }
+}
