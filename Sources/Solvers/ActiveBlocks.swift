@@ -118,9 +118,11 @@ struct ActiveBlocks {
       Parallel.forEachChunk(of: pairs.count, chunk: 1, threads: map.threads) { index, _ in
         let (k, l) = pairs[index]
         var scaled = map.features
-        for i in 0..<scaled.rows {
-          let factor = curvature[l][i, k]
-          for e in i * d..<(i + 1) * d { scaled.elements[e] *= factor }
+        scaled.elements.withUnsafeMutableBufferPointer { scaled in
+          for i in 0..<predictions.rows {
+            let factor = curvature[l][i, k]
+            for e in i * d..<(i + 1) * d { scaled[e] *= factor }
+          }
         }
         let block = BLAS.product(map.features, .transposed, scaled, .plain)
         for e in 0..<d {

@@ -5,7 +5,15 @@ package import Tensors
 ///
 /// FISTA finds the support; Newton steps on the nonzero blocks, where the objective is smooth, give the last digits. The gap of the whole program decides when it is done.
 package struct GroupLassoSolver: Sendable {
-  package init() {}
+  /// Proximal steps before each series of Newton steps.
+  package var proximalSteps: Int
+  /// Newton steps in a series, at most.
+  package var newtonSteps: Int
+
+  package init(proximalSteps: Int = 40, newtonSteps: Int = 15) {
+    self.proximalSteps = proximalSteps
+    self.newtonSteps = newtonSteps
+  }
 
   /// Minimizes the program over output weights.
   ///
@@ -22,9 +30,9 @@ package struct GroupLassoSolver: Sendable {
     while true {
       var inner = limits
       inner.seconds = limits.seconds - watch.seconds
-      inner.iterations = min(150, limits.iterations - spent)
-      let solution = FISTA(measureInterval: 10).solve(program, from: point, limits: inner)
-      spent += max(1, solution.iterations)
+      inner.iterations = min(proximalSteps, limits.iterations - spent)
+      let solution = FISTA(measureInterval: max(1, proximalSteps / 2)).solve(program, from: point, limits: inner)
+      spent += inner.iterations
       guard solution.status == .iterationLimit, spent < limits.iterations else { return solution }
       point = newton(program, from: solution.point, limits: inner, watch: watch)
     }
@@ -36,7 +44,7 @@ package struct GroupLassoSolver: Sendable {
   ) -> Matrix {
     guard let map = program.map as? DenseFeatureMap else { return start }
     var active = ActiveBlocks(program, map: map, point: start)
-    for _ in 0..<25 {
+    for _ in 0..<newtonSteps {
       guard active.blocks.count > 0, limits.interruption(since: watch) == nil, active.step() else {
         break
       }
