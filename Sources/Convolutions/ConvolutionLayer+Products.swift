@@ -79,3 +79,10 @@ extension ConvolutionLayer {
       elements: chunks > 0 ? Array(partial[0..<size]) : [Double](repeating: 0, count: size))
   }
 }
+
+extension ConvolutionLayer {
+  /// The sum of squares of a padded sample, from its spectra by Parseval; `nil` unless the backend is FFT.
+  package func spectralEnergy(ofSample sample: Int) -> Double? {
+    (engine as? FFTEngine)?.energy(ofSample: sample)
+  }
+}
