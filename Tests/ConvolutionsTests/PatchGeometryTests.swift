@@ -108,6 +108,11 @@ import Testing
     let cotangent = #expect(throws: GeometryError.self) {
       try layer.adjoint(Matrix(rows: 11, columns: 2))
     }
+    var result = Matrix(rows: 12, columns: 3)
+    let target = #expect(throws: GeometryError.self) {
+      try layer.writeResponses(of: Matrix(rows: 2, columns: 3), into: &result)
+    }
+    #expect(target == .shapeMismatch(expected: [12, 2], found: [12, 3]))
     #expect(filters == .shapeMismatch(expected: [-1, 3], found: [2, 4]))
     #expect(cotangent == .shapeMismatch(expected: [12, -1], found: [11, 2]))
   }
