@@ -8,7 +8,10 @@ extension ConvolutionLayer {
 
   /// Samples per chunk, from the shapes alone so that results do not depend on the number of threads.
   private var chunk: Int {
-    max((sampleCount + Self.chunkLimit - 1) / Self.chunkLimit, Self.chunkRows / rowsPerSample, 1)
+    // Every chunk transforms all filters, which takes some samples to pay off.
+    let least = backend == .fft ? 8 : 1
+    return max(
+      (sampleCount + Self.chunkLimit - 1) / Self.chunkLimit, Self.chunkRows / rowsPerSample, least)
   }
 
   private var rowsPerSample: Int { geometry.patchesPerSample }

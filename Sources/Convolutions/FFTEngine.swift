@@ -74,6 +74,10 @@ final class FFTEngine: ConvolutionEngine {
   private var plane: Int { rows * columns }
   /// Numbers (twice the complex entries) of one half spectrum.
   private var spectrum: Int { 2 * rows * (columns / 2 + 1) }
+  /// Whether planes are transformed one by one, so that a spectrum stays in the cache until it is used.
+  ///
+  /// An odd number of points would leave every other plane unaligned.
+  private var isLarge: Bool { plane > 4096 && plane % 2 == 0 }
   private var channels: Int { layout.geometry.channels }
 
   private func plan(_ direction: FFTPlan.Direction, _ batch: Int) -> FFTPlan {
@@ -159,18 +163,21 @@ final class FFTEngine: ConvolutionEngine {
     let bias = (0..<m).map { layout.geometry.hasBias ? filters[$0 * h + h - 1] : 0 }
     let planes = workspace.first.reserve(max(channels, Self.batch) * plane)
     let products = workspace.second.reserve(Self.batch * spectrum)
+    let single = isLarge ? plan(.backward, 1) : nil
     for i in samples {
       let image = spectra(of: i, workspace)
       let target = responses + (i - samples.lowerBound) * positions.count * m
       forEachBatch(m) { first, count in
         for b in 0..<count {
+          let product = products + (isLarge ? 0 : b * spectrum)
           for c in 0..<channels {
             ck_multiply_conjugate(
-              products + b * spectrum, image + c * spectrum,
+              product, image + c * spectrum,
               filterSpectra + ((first + b) * channels + c) * spectrum, spectrum / 2, c > 0 ? 1 : 0)
           }
+          if isLarge { single?.backward(product, planes + b * plane) }
         }
-        plan(.backward, count).backward(products, planes)
+        if !isLarge { plan(.backward, count).backward(products, planes) }
         bias.withUnsafeBufferPointer {
           guard let bias = $0.baseAddress else { return }
           ck_planes_to_rows(
@@ -190,17 +197,20 @@ final class FFTEngine: ConvolutionEngine {
     let products = workspace.second.reserve(Self.batch * spectrum)
     let planes = workspace.third.reserve(Self.batch * plane)
     planes.initialize(repeating: 0, count: Self.batch * plane)
+    let single = isLarge ? plan(.forward, 1) : nil
     for i in samples {
       let image = spectra(of: i, workspace)
       let source = cotangent + (i - samples.lowerBound) * positions.count * m
       forEachBatch(m) { first, count in
         ck_rows_to_planes(source + first, m, positions, positions.count, planes, count, plane)
-        plan(.forward, count).forward(planes, products)
+        if !isLarge { plan(.forward, count).forward(planes, products) }
         for b in 0..<count {
+          let product = products + (isLarge ? 0 : b * spectrum)
+          if isLarge { single?.forward(planes + b * plane, product) }
           for c in 0..<channels {
             ck_multiply_conjugate(
-              sums + ((first + b) * channels + c) * spectrum, image + c * spectrum,
-              products + b * spectrum, spectrum / 2, 1)
+              sums + ((first + b) * channels + c) * spectrum, image + c * spectrum, product,
+              spectrum / 2, 1)
           }
         }
       }

@@ -30,7 +30,7 @@ struct ConvolutionScaling {
   init(isQuick: Bool) {
     images = isQuick ? [8, 16, 32, 64, 128, 256] : [8, 16, 32, 64, 128, 256, 512]
     filters = isQuick ? [2, 3, 7, 15] : [2, 3, 5, 7, 11, 15, 21, 31]
-    repetitions = isQuick ? (2, 0.05) : (3, 0.25)
+    repetitions = isQuick ? (2, 0.05) : (2, 0.1)
   }
 
   /// Measures every shape, prints the fixed-width table, then the same as CSV.
@@ -49,7 +49,7 @@ struct ConvolutionScaling {
   }
 
   private func measure(image: Int, filter: Int) throws -> Row {
-    let samples = max(1, min(64, 65536 / (image * image)))
+    let samples = max(1, min(64, 524_288 / (image * image)))
     var random = SeededGenerator(seed: UInt64(1000 * image + filter))
     let pixels = (0..<samples * image * image).map { _ in random.normal() }
     let tensor = Tensor(shape: [samples, 1, image, image], elements: pixels)
