@@ -23,7 +23,7 @@ public enum CSV {
 
   /// Reads a table.
   ///
-  /// The first line is a header if its first field is not a number, or none of its fields is.
+  /// The first line is a header if its first field is not a number.
   /// Line ends may be `\n` or `\r\n`; blanks around values, quotes, `nan` and `inf` are understood.
   ///
   /// - Parameter path: The file.
@@ -39,7 +39,8 @@ public enum CSV {
   /// - Parameters:
   ///   - matrix: The values, of shape `[lines, columns]`.
   ///   - path: Where the file is to be.
-  ///   - header: The names of the columns, if they are to be written.
+  ///   - header: The names of the columns, if they are to be written; a first name that is a number
+  ///     does not read back as a header.
   ///   - asIntegers: Whether to write whole numbers as `3`, not `3.0`, so that they read as classes.
   /// - Throws: `FormatError` of kind `unwritable`.
   /// - Precondition: `header` has one name for each column.
@@ -70,9 +71,7 @@ public enum CSV {
   /// A column name in quotes where it needs them; line ends become blanks.
   private static func escaped(_ name: String) -> String {
     let line = String(name.map { $0.isNewline ? " " : $0 })
-    guard line.contains(where: { $0 == "," || $0 == "\"" }) || Double(line) != nil else {
-      return line
-    }
+    guard line.contains(where: { $0 == "," || $0 == "\"" }) else { return line }
     return "\"" + line.replacing("\"", with: "\"\"") + "\""
   }
 

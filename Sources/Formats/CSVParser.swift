@@ -103,14 +103,12 @@ extension CSVParser {
         fields[fields.count - 1].append(byte)
       }
     }
-    let areNumbers = fields.map { field in
-      field.withUnsafeBufferPointer { buffer in
-        var parser = NumberParser(buffer)
-        var position = 0
-        return parser.value(at: &position) != nil && position == buffer.count
-      }
+    let isNumber = fields[0].withUnsafeBufferPointer { field in
+      var parser = NumberParser(field)
+      var position = 0
+      return parser.value(at: &position) != nil
     }
-    guard areNumbers.first == false, !areNumbers.isEmpty else { return nil }
+    guard !isNumber else { return nil }
     return fields.map(Self.unquoted)
   }
 

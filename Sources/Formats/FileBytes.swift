@@ -18,8 +18,9 @@ enum FileBytes {
     guard fstat(descriptor, &status) == 0 else { throw unreadable(path, errorText(errno)) }
     let format = status.st_mode & S_IFMT
     guard format != S_IFDIR else { throw unreadable(path, "a folder") }
-    guard format == S_IFREG else { return try readStream(descriptor, path) }
     let size = Int(status.st_size)
+    // Files of the kernel declare no size.
+    guard format == S_IFREG, size > 0 else { return try readStream(descriptor, path) }
     guard size <= physicalMemory else {
       throw unreadable(path, "\(size) bytes, more than the memory of this machine")
     }

@@ -63,6 +63,7 @@ extension NPYHeader {
     var count: Int?
 
     mutating func read(_ scanner: inout HeaderScanner) throws {
+      _ = scanner.next()
       let keyStart = scanner
       let key = try scanner.plainString()
       try scanner.require(":")
@@ -74,6 +75,7 @@ extension NPYHeader {
           throw scanner.error(expected: "True or False")
         }
       case "shape" where shape == nil:
+        _ = scanner.next()
         let start = scanner
         try scanner.require("(")
         let extents = try scanner.wholeNumbers(until: ")", allowsTrailingComma: true)
@@ -95,9 +97,10 @@ extension NPYHeader {
     private static func type(
       _ scanner: inout HeaderScanner
     ) throws -> (number: NumberType, isBigEndian: Bool) {
+      _ = scanner.next()
       let start = scanner
       let supported = "an element type b1, u1 to u8, i1 to i8 or f2 to f8 with its byte order"
-      guard let first = scanner.next(), first == 0x27 || first == 0x22 else {
+      guard let quote = scanner.next(), quote == 0x27 || quote == 0x22 else {
         throw start.error(expected: supported)
       }
       let description = try scanner.plainString()

@@ -33,7 +33,8 @@ public enum PNG {
 
   /// Reads an image: gray files give one channel, all others three.
   ///
-  /// Palettes are resolved, 1 to 4 and 16 bits become 8; transparent pixels are refused.
+  /// Palettes are resolved, 1 to 4 and 16 bits become 8; gamma and color profiles are not applied;
+  /// transparent pixels are refused.
   ///
   /// - Parameter path: The file.
   /// - Returns: The pixels.
@@ -81,7 +82,7 @@ public enum PNG {
   }
 
   static func parse(_ bytes: [UInt8], path: String) throws -> PNGImage {
-    try PNGChunks.check(bytes, path: path)
+    let bytes = try PNGChunks.essential(bytes, path: path)
     let image = UnsafeMutablePointer<png_image>.allocate(capacity: 1)
     cpng_prepare(image)
     defer {

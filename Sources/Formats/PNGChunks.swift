@@ -6,9 +6,12 @@ enum PNGChunks {
   private static let longestSide = 0xFFFF
   private static let mostPixels = 1 << 28
 
-  /// Checks signature, chunk lengths and checksums, the order of first and last chunk, that nothing
+  /// The file without the chunks that say nothing about its pixels' stored values.
+  ///
+  /// Gamma, color profiles and text are dropped, so that pixels arrive as they are stored. Checks
+  /// signature, chunk lengths and checksums, the order of first and last chunk, that nothing
   /// follows, and that the compressed data can hold the declared image.
-  static func check(_ bytes: [UInt8], path: String) throws {
+  static func essential(_ bytes: [UInt8], path: String) throws -> [UInt8] {
     let start = bytes.prefix(8)
     guard start.elementsEqual(PNG.signature) else {
       throw FormatError(
@@ -20,6 +23,7 @@ enum PNGChunks {
     var pixelBytes = 0
     var dataBytes = 0
     var name = ""
+    var kept = PNG.signature
     while name != "IEND" {
       let isFirst = name.isEmpty
       let offset = reader.offset
@@ -31,6 +35,8 @@ enum PNGChunks {
       }
       if isFirst { pixelBytes = try imageSize(data, reader) }
       if name == "IDAT" { dataBytes += data.count }
+      let isCritical = bytes[offset + 4] & 0x20 == 0
+      if isCritical || name == "tRNS" { kept += bytes[offset..<reader.offset] }
     }
     try reader.requireEnd()
     guard dataBytes > 0, Inflater.canHold(pixelBytes, compressed: dataBytes) else {
@@ -38,6 +44,7 @@ enum PNGChunks {
         at: 16, expected: "an image that \(dataBytes) compressed bytes can hold",
         found: "\(pixelBytes) bytes of pixels", advice: "Write the image again.")
     }
+    return kept
   }
 
   /// Steps over a chunk; returns where its data are.

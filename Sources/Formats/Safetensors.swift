@@ -104,10 +104,9 @@ public struct Safetensors: Sendable {
   }
 
   private func requireNames(_ names: [String], _ path: String) throws {
-    for (index, name) in names.enumerated() {
-      if name == "__metadata__" || (index > 0 && name == names[index - 1]) {
-        throw refusal(path, "different names other than __metadata__", "'\(name)'")
-      }
+    var seen: Set<String> = ["__metadata__"]
+    for name in names where !seen.insert(name).inserted {
+      throw refusal(path, "different names other than __metadata__", "'\(name)'")
     }
   }
 

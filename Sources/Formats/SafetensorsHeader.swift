@@ -62,6 +62,7 @@ struct SafetensorsHeader {
     try scanner.require("{")
     if scanner.skip("}") { return }
     while true {
+      _ = scanner.next()
       let start = scanner
       let name = try scanner.jsonString()
       try scanner.require(":")
@@ -83,6 +84,7 @@ struct SafetensorsHeader {
   }
 
   private static func entry(_ name: String, _ scanner: inout HeaderScanner) throws -> Entry {
+    _ = scanner.next()
     let start = scanner
     var dtype: String?
     var shape: [Int]?
