@@ -1,3 +1,4 @@
+import Convolutions
 public import Tensors
 
 /// The convex program of a ReLU network over filters that are given: the master of cell generation.

@@ -1,3 +1,4 @@
+import Convolutions
 public import Tensors
 
 /// The convex program of a gated (or linear) convolutional network over fixed gates.

@@ -1,4 +1,4 @@
-package import Convolutions
+import Convolutions
 public import Tensors
 
 // Passes over the data. Each works by chunks of samples that depend on the shapes only, and reduces the chunks in

@@ -1,3 +1,4 @@
+import Convolutions
 public import Tensors
 
 /// The objective of a network, in its parts.

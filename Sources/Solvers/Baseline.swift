@@ -1,4 +1,5 @@
 public import ConvexPrograms
+import Convolutions
 public import Tensors
 
 #if canImport(Glibc)

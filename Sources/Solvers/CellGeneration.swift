@@ -1,5 +1,6 @@
 public import ConvexPrograms
-public import Tensors
+import Convolutions
+import Tensors
 
 /// Cell generation for ReLU networks with heuristic pricing.
 ///
@@ -28,7 +29,7 @@ public struct CellGeneration: Sendable {
 
     /// Settings with given values.
     public init(
-      seed: UInt64 = 0, starts: Int = 96, filtersPerRound: Int = 24, polishIterations: Int = 60,
+      seed: UInt64 = 0, starts: Int = 96, filtersPerRound: Int = 12, polishIterations: Int = 100,
       masterGap: Double = 1e-10, maximumNeurons: Int = 2000
     ) {
       self.seed = seed
@@ -158,7 +159,7 @@ private struct CellGenerationRun {
 
   /// Output weights over the filters, then filters and weights together, then dropping and merging.
   private mutating func improve(gap: Double, _ observer: TraceObserver) throws {
-    try optimizeWeights(gap: gap, iterations: 600)
+    try optimizeWeights(gap: gap, iterations: 120)
     report("master", observer)
     polish(iterations: settings.polishIterations, observer)
     try merge()

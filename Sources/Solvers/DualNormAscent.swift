@@ -1,5 +1,6 @@
 public import ConvexPrograms
-import Tensors
+import Convolutions
+package import Tensors
 
 /// Multi-start ascent on the dual norm `max_{|u| <= 1} |Phi(u)' nu|_F`: heuristic pricing.
 ///

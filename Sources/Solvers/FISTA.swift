@@ -42,7 +42,7 @@ public struct FISTA: Sendable {
   ///   - start: First point of shape `[d, c]`; zero unless told. A solution stops at once.
   ///   - limits: Gap to reach and limits.
   ///   - observer: Receives a line per measurement.
-  /// - Returns: The measured point with the smallest gap, its bound and the status.
+  /// - Returns: The first measured point within the gap, else the measured point of lowest objective.
   /// - Complexity: Two products with the feature map per iteration, one more per measurement.
   public func solve(
     _ program: CompositeProgram, from start: Matrix? = nil, limits: SolveLimits = SolveLimits(),
@@ -56,14 +56,15 @@ public struct FISTA: Sendable {
       let interruption = limits.interruption(since: watch)
       if isLast || interruption != nil || state.iteration % measureInterval == 0 {
         let measured = state.measure(program)
-        if measured.relativeGap <= best?.relativeGap ?? .infinity { best = measured }
+        let isDone = measured.relativeGap <= limits.relativeGap
+        if isDone || measured.objective <= best?.objective ?? .infinity { best = measured }
         let current = best ?? measured
         observer(
           TraceRow(
             phase: "fista", iteration: state.iteration, seconds: watch.seconds,
             objective: current.objective, lowerBound: current.lowerBound,
             neuronCount: state.activeBlockCount(program)))
-        if current.relativeGap <= limits.relativeGap { return current.ended(.solved) }
+        if isDone { return current.ended(.solved) }
         if let interruption { return current.ended(interruption) }
         if isLast { return current.ended(.iterationLimit) }
       }

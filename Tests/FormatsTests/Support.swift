@@ -43,9 +43,12 @@ final class TemporaryFolder {
   func file(_ name: String) -> String { "\(path)/\(name)" }
 
   /// Writes a file in the folder and returns its path.
+  ///
+  /// An older file is removed first: some file systems wait for the disk when one is overwritten.
   @discardableResult
   func write(_ bytes: [UInt8], _ name: String) -> String {
     let path = file(name)
+    unlink(path)
     guard let stream = fopen(path, "w") else { return path }
     fwrite(bytes, 1, bytes.count, stream)
     fclose(stream)
