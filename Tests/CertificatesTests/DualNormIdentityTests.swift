@@ -69,6 +69,24 @@ struct DualNormIdentityTests {
     #expect(found >= exact * 0.999)
   }
 
+  /// Maxima over 400,000 angles (numpy 2.4.6) of `|Phi(u)' Y|_F` with sum pooling; the grid misses at most `1e-10` relative.
+  @Test(arguments: [(0, 4.915957162522089), (3, 15.68532416582231)])
+  func planarTwinAgreesWithAnotherProgram(index: Int, expected: Double) throws {
+    let fixture = PlanarFixture.all[index]
+    let (n, count) = (fixture.signals.rows, fixture.signals.columns - 1)
+    let rows = (0..<n * count).map { r in
+      [fixture.signals[r / count, r % count], fixture.signals[r / count, r % count + 1]]
+    }
+    let patches = PooledPatches(rows: Matrix(rows), sampleCount: n, threads: 1)
+    let weights = Matrix(rows: 1, columns: count, repeating: 1)
+    let twin = DualNormTwin(rows: patches.rows, weights: weights, dual: fixture.targets)
+    let exact = twin.exactPlanar()
+    let bound = try SpectralDualNorm.upperBound(patches, weights: weights, dual: fixture.targets)
+    #expect(abs(exact - expected) <= 1e-9 * expected)
+    #expect(bound >= exact)
+    #expect(bound <= 1.2 * exact)
+  }
+
   @Test(arguments: 1...12)
   func bothBoundsAreAtMostTheMass(seed: Int) throws {
     let instance = Instance(
