@@ -17,6 +17,9 @@ package import Tensors
 /// - **Signed** (`SignedDualNorm`), which keeps the cancellation between positive and negative coefficients; it is the
 ///   sharpest with one window and one output, and bounds the whole left side.
 ///
+/// With several windows the norm of the bounds of the single windows is a bound too, since a maximum of a sum of squares is at
+/// most the sum of their maxima; the lesser is taken.
+///
 /// The weights are improved by Frank-Wolfe steps on the dual problem: minimising `(|B w^-1/2|^2 + |w^1/2 V|^2) / 2` over
 /// `w` is convex with dual `max sum_l (b_l' Y b_l)^1/2 (v_l' Z v_l)^1/2` over positive semidefinite `Y`, `Z` of trace one.
 /// Every weight tried gives a valid bound, so the quality of the steps does not matter for validity.
@@ -39,6 +42,41 @@ package struct SpectralDualNorm {
   /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
   /// - Complexity: O(`L (a c)^2 + L h^2 + (a c)^3 + h^3`) per improvement step, for `L` lines.
   package static func upperBound(
+    _ patches: PooledPatches, weights: Matrix, dual: Matrix
+  ) throws -> Double {
+    let joint = try boundOfAllWindows(patches, weights: weights, dual: dual)
+    guard weights.rows > 1 else { return joint }
+    let parts = try boundsOfWindows(patches, weights: weights, dual: dual)
+    let separate = parts.reduce(0) { $0 + $1 * $1 }.squareRoot() * (1 + 1e-12)
+    return separate < joint ? separate : joint
+  }
+
+  /// The bound of each window by itself.
+  private static func boundsOfWindows(
+    _ patches: PooledPatches, weights: Matrix, dual: Matrix
+  ) throws -> [Double] {
+    let count = patches.patchesPerSample
+    var bounds = [Result<Double, any Error>](repeating: .success(0), count: weights.rows)
+    bounds.withUnsafeMutableBufferPointer { bounds in
+      nonisolated(unsafe) let bounds = bounds
+      Parallel.forEachChunk(of: weights.rows, chunk: 1, threads: patches.threads) { q, _ in
+        bounds[q] = Result {
+          let positions = (0..<count).filter { weights[q, $0] != 0 }
+          let rows = (0..<patches.sampleCount).flatMap { i in
+            positions.map { i * count + $0 }
+          }
+          let window = PooledPatches(
+            rows: patches.rows.selectingRows(rows), sampleCount: patches.sampleCount, threads: 1)
+          let weights = Matrix(
+            rows: 1, columns: positions.count, elements: positions.map { weights[q, $0] })
+          return try boundOfAllWindows(window, weights: weights, dual: dual)
+        }
+      }
+    }
+    return try bounds.map { try $0.get() }
+  }
+
+  private static func boundOfAllWindows(
     _ patches: PooledPatches, weights: Matrix, dual: Matrix
   ) throws -> Double {
     let mass = patches.massBound(weights: weights, dual: dual)

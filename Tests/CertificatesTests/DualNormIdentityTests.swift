@@ -58,6 +58,19 @@ struct DualNormIdentityTests {
     #expect(bound >= found)
   }
 
+  @Test(arguments: 1...6)
+  func boundsWithManyWindowsAreAboveEveryFilterFound(seed: Int) throws {
+    // 70 coordinates: too many to bound one by one over all windows together.
+    let instance = Instance(
+      seed: UInt64(seed), samples: 5, positions: 10, h: 3, windows: 10, outputs: 7)
+    var generator = SeededGenerator(seed: UInt64(seed))
+    let found = instance.twin.bestFound(starts: 20, generator: &generator)
+    let bound = try SpectralDualNorm.upperBound(
+      instance.patches, weights: instance.weights, dual: instance.dual)
+    #expect(bound >= found)
+    #expect(bound <= 4 * found)
+  }
+
   @Test(arguments: 1...8)
   func planarTwinAgreesWithManyStarts(seed: Int) {
     let instance = Instance(
