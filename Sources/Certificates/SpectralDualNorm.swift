@@ -44,11 +44,13 @@ package struct SpectralDualNorm {
   package static func upperBound(
     _ patches: PooledPatches, weights: Matrix, dual: Matrix
   ) throws -> Double {
-    let joint = try boundOfAllWindows(patches, weights: weights, dual: dual)
-    guard weights.rows > 1 else { return joint }
+    guard weights.rows > 1 else {
+      return try boundOfAllWindows(patches, weights: weights, dual: dual, limit: .infinity)
+    }
     let parts = try boundsOfWindows(patches, weights: weights, dual: dual)
     let separate = parts.reduce(0) { $0 + $1 * $1 }.squareRoot() * (1 + 1e-12)
-    return separate < joint ? separate : joint
+    let joint = try boundOfAllWindows(patches, weights: weights, dual: dual, limit: separate)
+    return joint < separate ? joint : separate
   }
 
   /// The bound of each window by itself.
@@ -69,15 +71,16 @@ package struct SpectralDualNorm {
             rows: patches.rows.selectingRows(rows), sampleCount: patches.sampleCount, threads: 1)
           let weights = Matrix(
             rows: 1, columns: positions.count, elements: positions.map { weights[q, $0] })
-          return try boundOfAllWindows(window, weights: weights, dual: dual)
+          return try boundOfAllWindows(window, weights: weights, dual: dual, limit: .infinity)
         }
       }
     }
     return try bounds.map { try $0.get() }
   }
 
+  /// The bound with all windows at once; what cannot be below `limit` need not be found.
   private static func boundOfAllWindows(
-    _ patches: PooledPatches, weights: Matrix, dual: Matrix
+    _ patches: PooledPatches, weights: Matrix, dual: Matrix, limit: Double
   ) throws -> Double {
     let mass = patches.massBound(weights: weights, dual: dual)
     guard mass > 0, mass.isFinite else { return mass }
@@ -87,7 +90,7 @@ package struct SpectralDualNorm {
     let bound = SpectralDualNorm(lines: lines, threads: patches.threads)
     var best = min(mass, 0.5 * (linear + (try bound.weighted())))
     let signed = try SignedDualNorm.upperBound(
-      lines, windows: weights.rows, correlation: correlation, limit: best,
+      lines, windows: weights.rows, correlation: correlation, limit: min(best, limit),
       threads: patches.threads)
     best = min(best, signed)
     return best * bound.inflation + 0.5 * lines.remainder
