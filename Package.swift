@@ -26,6 +26,8 @@ let package = Package(
   products: [
     .library(name: "ConvexCNN", targets: ["ConvexCNN"]),
     .library(name: "Arrangements", targets: ["Arrangements"]),
+    .library(name: "Convolutions", targets: ["Convolutions"]),
+    .library(name: "Tensors", targets: ["Tensors"]),
     .executable(name: "ccnn", targets: ["ccnn"]),
   ],
   dependencies: [

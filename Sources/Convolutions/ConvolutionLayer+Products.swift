@@ -20,14 +20,30 @@ extension ConvolutionLayer {
   /// - Throws: `GeometryError.shapeMismatch` when the filters have another length than the patches.
   /// - Complexity: O(`n * K * h * m`) for direct and im2col.
   public func responses(of filters: Matrix) throws -> Matrix {
+    var result = Matrix(rows: sampleCount * rowsPerSample, columns: filters.rows)
+    try writeResponses(of: filters, into: &result)
+    return result
+  }
+
+  /// Overwrites a matrix with the responses of filters on every patch, `M U'`, without allocating it again.
+  ///
+  /// - Parameters:
+  ///   - filters: Matrix `U` of shape `[m, h]`.
+  ///   - result: Matrix of shape `[n * K, m]`.
+  /// - Throws: `GeometryError.shapeMismatch` when the filters have another length than the patches, or the result
+  ///   has another shape.
+  public func writeResponses(of filters: Matrix, into result: inout Matrix) throws {
     guard filters.columns == geometry.patchDimension else {
       throw GeometryError.shapeMismatch(
         expected: [-1, geometry.patchDimension], found: [filters.rows, filters.columns])
     }
     let m = filters.rows
     let rows = sampleCount * rowsPerSample
-    let elements = [Double](unsafeUninitializedCapacity: rows * m) { buffer, count in
-      count = rows * m
+    guard result.rows == rows, result.columns == m else {
+      throw GeometryError.shapeMismatch(
+        expected: [rows, m], found: [result.rows, result.columns])
+    }
+    result.elements.withUnsafeMutableBufferPointer { buffer in
       filters.elements.withUnsafeBufferPointer { filters in
         guard let filters = filters.baseAddress, let start = buffer.baseAddress else { return }
         nonisolated(unsafe) let (source, target) = (filters, start)
@@ -40,7 +56,6 @@ extension ConvolutionLayer {
         }
       }
     }
-    return Matrix(rows: rows, columns: m, elements: elements)
   }
 
   /// The adjoint of `responses(of:)`, `Z' M`.
@@ -77,5 +92,12 @@ extension ConvolutionLayer {
     return Matrix(
       rows: m, columns: geometry.patchDimension,
       elements: chunks > 0 ? Array(partial[0..<size]) : [Double](repeating: 0, count: size))
+  }
+}
+
+extension ConvolutionLayer {
+  /// The sum of squares of a padded sample, from its spectra by Parseval; `nil` unless the backend is FFT.
+  package func spectralEnergy(ofSample sample: Int) -> Double? {
+    (engine as? FFTEngine)?.energy(ofSample: sample)
   }
 }

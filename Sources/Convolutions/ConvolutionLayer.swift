@@ -21,7 +21,7 @@ public final class ConvolutionLayer: Sendable {
 
   let threads: Int
   let pool = WorkspacePool()
-  private let engine: any ConvolutionEngine
+  let engine: any ConvolutionEngine
 
   /// A layer over a batch of images.
   ///
@@ -33,23 +33,36 @@ public final class ConvolutionLayer: Sendable {
   ///   - filterCountHint: Number of filters that `auto` has in mind.
   ///   - threads: Threads of `responses(of:)` and `adjoint(_:)`, and of the preparation.
   ///   - patchCacheBytes: Budget for cached patches or spectra; what does not fit is recomputed in every pass.
+  ///   - planning: Effort of FFTW's planner.
   /// - Throws: `GeometryError.shapeMismatch` when the images have another shape than the geometry.
   public init(
     images: Tensor, geometry: PatchGeometry, backend: ConvolutionBackend = .auto,
-    filterCountHint: Int = 64, threads: Int = 1, patchCacheBytes: Int = 256 << 20
+    filterCountHint: Int = 64, threads: Int = 1, patchCacheBytes: Int = 256 << 20,
+    planning: FFTPlanning = .estimate
   ) throws {
     try PatchLayout.requireShape(images, geometry)
     self.geometry = geometry
     self.threads = max(1, threads)
     sampleCount = images.shape[0]
-    self.backend = backend == .auto ? .im2col : backend
-    choice = "\(self.backend.rawValue) (requested)"
     let layout = PatchLayout(geometry)
-    switch self.backend {
+    let picked =
+      try backend == .auto
+      ? BackendChoice(
+        layout: layout, samples: images.shape[0], filterCount: max(1, filterCountHint),
+        cacheBytes: patchCacheBytes)
+      : BackendChoice(requested: backend)
+    self.backend = picked.backend
+    choice = picked.reason
+    switch picked.backend {
     case .direct:
       engine = DirectEngine(layout: layout, images: images)
       stackedPatches = nil
-    case .fft, .im2col, .auto:
+    case .fft:
+      engine = FFTEngine(
+        layout: layout, images: images, cacheBytes: patchCacheBytes, planning: planning,
+        threads: threads)
+      stackedPatches = nil
+    case .im2col, .auto:
       let patches = PatchEngine(
         layout: layout, images: images, cacheBytes: patchCacheBytes, threads: threads)
       engine = patches

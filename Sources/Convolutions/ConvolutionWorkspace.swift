@@ -31,11 +31,15 @@ public struct ConvolutionWorkspace: Sendable {
   let first = AlignedBuffer()
   /// Packed gradients (direct), spectra of planes (FFT).
   let second = AlignedBuffer()
+  /// Planes that stay zero outside the positions (adjoint of FFT).
+  let third = AlignedBuffer()
   /// Spectra of the filters or of the gradient (FFT).
   let filterSpectra = AlignedBuffer()
   /// Spectra of one sample, when they do not fit in the cache (FFT).
   let sampleSpectra = AlignedBuffer()
-  /// The filters that `filterSpectra` belongs to; empty when it belongs to none.
+  /// The engine whose filters `filterSpectra` belongs to, if it belongs to any.
+  var spectraOwner: FFTEngine.Token?
+  /// The filters that `filterSpectra` belongs to.
   var spectraFilters: [Double] = []
 
   /// An empty workspace.

@@ -1,0 +1,16 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+  name: "Benchmarks",
+  platforms: [.macOS(.v15)],
+  dependencies: [.package(name: "ConvexCNN", path: "..")],
+  targets: [
+    .executableTarget(
+      name: "Scaling",
+      dependencies: [
+        .product(name: "Convolutions", package: "ConvexCNN"),
+        .product(name: "Tensors", package: "ConvexCNN"),
+      ])
+  ]
+)
