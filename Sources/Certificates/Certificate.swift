@@ -17,7 +17,6 @@ public struct Certificate: Sendable, Equatable {
     public var description: String {
       switch self {
       case .allCells: "all cells"
-      case .givenCells(1): "the 1 cell given"
       case .givenCells(let count): "the \(count) cells given"
       }
     }

@@ -42,7 +42,8 @@ public struct Certifier: Sendable {
   ///   - gates: All gates of the gated program, `[P, h]`, used by the network or not; nil for other activations.
   ///   - targetGap: Relative gap that the verdict asks for.
   /// - Returns: The certificate; a claim that fails is a verdict, not an error.
-  /// - Throws: `CertificateError` when weights, images or `lambda` are not finite, or shapes do not agree.
+  /// - Throws: `CertificateError` when weights, images or `lambda` are not finite, or shapes do not agree;
+  ///   `LAPACK.Failure` when a spectral iteration does not converge.
   /// - Complexity: O(`n K h (m + P)`) for gated networks.
   /// - Accuracy: The lower bound is reduced by bounds on its rounding errors. `objective` is a plain sum, within
   ///   about `1e-13` of itself.
@@ -90,7 +91,8 @@ public struct Certifier: Sendable {
   ///   - activation: Activation of every neuron.
   ///   - gates: All gates of the gated program, `[P, h]`; nil for other activations.
   /// - Returns: The bound, or nil where none is known (max pooling).
-  /// - Throws: `CertificateError` when the data are not finite or shapes do not agree.
+  /// - Throws: `CertificateError` when the data are not finite or shapes do not agree; `LAPACK.Failure` when a
+  ///   spectral iteration does not converge.
   public func lambdaMaxUpperBound(
     geometry: PatchGeometry, pooling: Pooling, activation: Activation, gates: Matrix? = nil
   ) throws -> Double? {
@@ -99,7 +101,13 @@ public struct Certifier: Sendable {
       images: images, geometry: geometry, pooling: pooling, activation: activation, gates: gates,
       threads: threads)
     let zero = Matrix(rows: loss.sampleCount, columns: loss.outputCount)
-    return try view.dualNormUpperBound(loss.gradient(at: zero))
+    let gradient = loss.gradient(at: zero)
+    guard gradient.firstNonFiniteIndex == nil else {
+      throw CertificateError(
+        place: "targets", expected: "finite numbers", found: "a gradient that is not finite",
+        advice: "Repair the targets.")
+    }
+    return try view.dualNormUpperBound(gradient)
   }
 
   private func lowerBound(gradient: Matrix, norm: Double?) -> Double {

@@ -29,6 +29,7 @@ struct MergedLines {
     var index: [UInt64: Int] = [:]
     var directions: [Double] = []
     var coefficients: [Double] = []
+    coefficients.reserveCapacity(patches.rows.rows * a * c)
     var remainder = 0.0
     var unit = [Double](repeating: 0, count: h)
     for r in 0..<patches.rows.rows {

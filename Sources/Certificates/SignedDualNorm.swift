@@ -23,6 +23,8 @@ import Tensors
 enum SignedDualNorm {
   /// Largest `a c` for which coordinates are bounded one by one.
   private static let largestSize = 64
+  /// Coordinates that are bounded at the same time.
+  private static let batch = 4
 
   /// The bound on `max_{|u| <= 1} |B (M u)_+|`, without the remainder of the merging.
   ///
@@ -31,7 +33,7 @@ enum SignedDualNorm {
   ///   - windows: Number of windows `a`.
   ///   - correlation: `B M` with its rows in the order `(j, q)`, `[c a, h]`.
   ///   - limit: A bound that is known already: the search ends when it cannot be improved.
-  ///   - threads: Threads that Gram matrices use.
+  ///   - threads: Threads that the coordinates are shared among.
   /// - Returns: The bound, or infinity when it would not improve on the limit.
   /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
   static func upperBound(
@@ -47,11 +49,24 @@ enum SignedDualNorm {
     let coefficients = BLAS.product(lines.coefficients, .plain, basis, .transposed)
     let gradients = BLAS.product(basis, .plain, linear, .plain)
     var total = 0.0
-    // The last rows of the basis belong to the largest coefficients.
-    for coordinate in stride(from: size - 1, through: 0, by: -1) {
-      let b = (0..<lines.count).map { coefficients[$0, coordinate] }
-      let value = try upperBound(lines, b, Array(gradients.row(coordinate)), threads: threads)
-      total += value * value
+    // The last rows of the basis belong to the largest coefficients. Batches do not depend on the number of threads.
+    for end in stride(from: size, to: 0, by: -batch) {
+      let coordinates = max(0, end - batch)..<end
+      var values = [Result<Double, any Error>](repeating: .success(0), count: coordinates.count)
+      values.withUnsafeMutableBufferPointer { values in
+        nonisolated(unsafe) let values = values
+        Parallel.forEachChunk(of: coordinates.count, chunk: 1, threads: threads) { index, _ in
+          let coordinate = coordinates.lowerBound + index
+          let b = (0..<lines.count).map { coefficients[$0, coordinate] }
+          values[index] = Result {
+            try upperBound(lines, b, Array(gradients.row(coordinate)))
+          }
+        }
+      }
+      total = try values.reduce(total) {
+        let value = try $1.get()
+        return $0 + value * value
+      }
       guard total < limit * limit else { return .infinity }
     }
     return total.squareRoot()
@@ -68,16 +83,16 @@ enum SignedDualNorm {
 
   /// The bound on `max_{|u| <= 1} |sum_r b_r (x_r . u)_+|` of one coordinate.
   private static func upperBound(
-    _ lines: MergedLines, _ b: [Double], _ g: [Double], threads: Int
+    _ lines: MergedLines, _ b: [Double], _ g: [Double]
   ) throws -> Double {
-    let upper = try bound(lines, b, g, threads: threads)
-    let lower = try bound(lines, b.map { -$0 }, g.map { -$0 }, threads: threads)
+    let upper = try bound(lines, b, g)
+    let lower = try bound(lines, b.map { -$0 }, g.map { -$0 })
     return 0.5 * max(0, upper, lower)
   }
 
   /// The bound on `max_{|u| = 1} g . u + sum_l b_l |v_l . u|`.
   private static func bound(
-    _ lines: MergedLines, _ b: [Double], _ g: [Double], threads: Int
+    _ lines: MergedLines, _ b: [Double], _ g: [Double]
   ) throws -> Double {
     let h = g.count
     var average = Matrix.identity(h)
@@ -93,7 +108,7 @@ enum SignedDualNorm {
         weights[l] = b[l] / (2 * s)
         spread += b[l] * s
       }
-      let form = try SymmetricForms.gram(lines.directions, weights: weights, threads: threads)
+      let form = try SymmetricForms.gram(lines.directions, weights: weights, threads: 1)
       let (value, point) = try maximize(form: form, linear: g)
       // The Gram matrix sums terms of both signs: its error is relative to the sum of their sizes.
       let size = weights.reduce(0) { $0 + abs($1) }

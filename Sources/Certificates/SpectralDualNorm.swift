@@ -17,6 +17,9 @@ package import Tensors
 /// - **Signed** (`SignedDualNorm`), which keeps the cancellation between positive and negative coefficients; it is the
 ///   sharpest with one window and one output, and bounds the whole left side.
 ///
+/// With several windows the norm of the bounds of the single windows is a bound too, since a maximum of a sum of squares is at
+/// most the sum of their maxima; the lesser is taken.
+///
 /// The weights are improved by Frank-Wolfe steps on the dual problem: minimising `(|B w^-1/2|^2 + |w^1/2 V|^2) / 2` over
 /// `w` is convex with dual `max sum_l (b_l' Y b_l)^1/2 (v_l' Z v_l)^1/2` over positive semidefinite `Y`, `Z` of trace one.
 /// Every weight tried gives a valid bound, so the quality of the steps does not matter for validity.
@@ -41,6 +44,44 @@ package struct SpectralDualNorm {
   package static func upperBound(
     _ patches: PooledPatches, weights: Matrix, dual: Matrix
   ) throws -> Double {
+    guard weights.rows > 1 else {
+      return try boundOfAllWindows(patches, weights: weights, dual: dual, limit: .infinity)
+    }
+    let parts = try boundsOfWindows(patches, weights: weights, dual: dual)
+    let separate = parts.reduce(0) { $0 + $1 * $1 }.squareRoot() * (1 + 1e-12)
+    let joint = try boundOfAllWindows(patches, weights: weights, dual: dual, limit: separate)
+    return joint < separate ? joint : separate
+  }
+
+  /// The bound of each window by itself.
+  private static func boundsOfWindows(
+    _ patches: PooledPatches, weights: Matrix, dual: Matrix
+  ) throws -> [Double] {
+    let count = patches.patchesPerSample
+    var bounds = [Result<Double, any Error>](repeating: .success(0), count: weights.rows)
+    bounds.withUnsafeMutableBufferPointer { bounds in
+      nonisolated(unsafe) let bounds = bounds
+      Parallel.forEachChunk(of: weights.rows, chunk: 1, threads: patches.threads) { q, _ in
+        bounds[q] = Result {
+          let positions = (0..<count).filter { weights[q, $0] != 0 }
+          let rows = (0..<patches.sampleCount).flatMap { i in
+            positions.map { i * count + $0 }
+          }
+          let window = PooledPatches(
+            rows: patches.rows.selectingRows(rows), sampleCount: patches.sampleCount, threads: 1)
+          let weights = Matrix(
+            rows: 1, columns: positions.count, elements: positions.map { weights[q, $0] })
+          return try boundOfAllWindows(window, weights: weights, dual: dual, limit: .infinity)
+        }
+      }
+    }
+    return try bounds.map { try $0.get() }
+  }
+
+  /// The bound with all windows at once; what cannot be below `limit` need not be found.
+  private static func boundOfAllWindows(
+    _ patches: PooledPatches, weights: Matrix, dual: Matrix, limit: Double
+  ) throws -> Double {
     let mass = patches.massBound(weights: weights, dual: dual)
     guard mass > 0, mass.isFinite else { return mass }
     let correlation = MaskedDualNorm.correlation(patches, weights: weights, mask: nil, dual: dual)
@@ -49,7 +90,7 @@ package struct SpectralDualNorm {
     let bound = SpectralDualNorm(lines: lines, threads: patches.threads)
     var best = min(mass, 0.5 * (linear + (try bound.weighted())))
     let signed = try SignedDualNorm.upperBound(
-      lines, windows: weights.rows, correlation: correlation, limit: best,
+      lines, windows: weights.rows, correlation: correlation, limit: min(best, limit),
       threads: patches.threads)
     best = min(best, signed)
     return best * bound.inflation + 0.5 * lines.remainder

@@ -55,6 +55,18 @@ struct CertificateErrorTests {
     #expect(found == "images, element 5: expected a finite number, found nan. Repair the data.")
   }
 
+  @Test func targetsThatAreNotFiniteAreRefused() throws {
+    let certifier = certifier(loss: SquaredLoss(targets: Matrix([[1], [.nan]])))
+    #expect(throws: CertificateError.self) {
+      _ = try certifier.certify(network(), gates: nil, targetGap: 0.1)
+    }
+    #expect(throws: CertificateError.self) {
+      let network = try network()
+      _ = try certifier.lambdaMaxUpperBound(
+        geometry: network.geometry, pooling: network.pooling, activation: .relu)
+    }
+  }
+
   @Test func overflowIsRefused() throws {
     let found = message {
       try certifier().certify(

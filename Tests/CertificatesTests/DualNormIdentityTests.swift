@@ -58,6 +58,19 @@ struct DualNormIdentityTests {
     #expect(bound >= found)
   }
 
+  @Test(arguments: 1...6)
+  func boundsWithManyWindowsAreAboveEveryFilterFound(seed: Int) throws {
+    // 70 coordinates: too many to bound one by one over all windows together.
+    let instance = Instance(
+      seed: UInt64(seed), samples: 5, positions: 10, h: 3, windows: 10, outputs: 7)
+    var generator = SeededGenerator(seed: UInt64(seed))
+    let found = instance.twin.bestFound(starts: 20, generator: &generator)
+    let bound = try SpectralDualNorm.upperBound(
+      instance.patches, weights: instance.weights, dual: instance.dual)
+    #expect(bound >= found)
+    #expect(bound <= 4 * found)
+  }
+
   @Test(arguments: 1...8)
   func planarTwinAgreesWithManyStarts(seed: Int) {
     let instance = Instance(
@@ -67,6 +80,24 @@ struct DualNormIdentityTests {
     let exact = instance.twin.exactPlanar()
     #expect(found <= exact * (1 + 1e-12))
     #expect(found >= exact * 0.999)
+  }
+
+  /// Maxima over 400,000 angles (numpy 2.4.6) of `|Phi(u)' Y|_F` with sum pooling; the grid misses at most `1e-10` relative.
+  @Test(arguments: [(0, 4.915957162522089), (3, 15.68532416582231)])
+  func planarTwinAgreesWithAnotherProgram(index: Int, expected: Double) throws {
+    let fixture = PlanarFixture.all[index]
+    let (n, count) = (fixture.signals.rows, fixture.signals.columns - 1)
+    let rows = (0..<n * count).map { r in
+      [fixture.signals[r / count, r % count], fixture.signals[r / count, r % count + 1]]
+    }
+    let patches = PooledPatches(rows: Matrix(rows), sampleCount: n, threads: 1)
+    let weights = Matrix(rows: 1, columns: count, repeating: 1)
+    let twin = DualNormTwin(rows: patches.rows, weights: weights, dual: fixture.targets)
+    let exact = twin.exactPlanar()
+    let bound = try SpectralDualNorm.upperBound(patches, weights: weights, dual: fixture.targets)
+    #expect(abs(exact - expected) <= 1e-9 * expected)
+    #expect(bound >= exact)
+    #expect(bound <= 1.2 * exact)
   }
 
   @Test(arguments: 1...12)
