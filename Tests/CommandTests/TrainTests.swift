@@ -195,16 +195,22 @@ struct TrainTests {
     process.executableURL = URL(fileURLWithPath: Tool.path)
     process.arguments = [
       "train", "--dataset", "digits", "--filter", "3x3", "--pooling", "average:2x2", "--gap",
-      "1e-9", "--lambda-ratio", "0.001", "--quiet", "--output", "m.safetensors",
+      "1e-9", "--lambda-ratio", "0.001", "--quiet", "--output", "m.safetensors", "--max-seconds",
+      "60",
     ]
     process.currentDirectoryURL = folder.url
     process.standardError = FileHandle.nullDevice
     try process.run()
     Thread.sleep(forTimeInterval: 1.5)
     process.interrupt()
+    // The current step may take a while; a run that never ends is a failure, not a hanging test.
+    for _ in 0..<600 where process.isRunning { Thread.sleep(forTimeInterval: 0.1) }
+    let hasEnded = !process.isRunning
+    if !hasEnded { process.terminate() }
     process.waitUntilExit()
     let code = process.terminationStatus
     let names = try folder.listing
+    #expect(hasEnded)
     #expect(code == 130)
     #expect(names == [])
   }

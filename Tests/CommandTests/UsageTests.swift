@@ -46,7 +46,7 @@ struct UsageTests {
     #expect(after == before)
   }
 
-  @Test(arguments: ["0x3", "3x", "x", "3x3x3", "-3", "", "3X3", "99999999"])
+  @Test(arguments: ["0x3", "3x", "x", "3x3x3", "-3", "3X3", "99999999"])
   func badFilterIsRefused(filter: String) throws {
     let output = try Tool.run([
       "train", "--dataset", "digits", "--filter=\(filter)", "--lambda", "-1",
