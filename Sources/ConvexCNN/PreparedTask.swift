@@ -47,7 +47,11 @@ struct PreparedTask {
   {
     var gates = given
     if case .sample(let count) = configuration.cells, configuration.activation == .gated {
-      gates = try given ?? sampledGates(count, seed: configuration.seed)
+      gates =
+        try given
+        ?? GateSampler(
+          patches: PatchSet(images: images, geometry: geometry).patches, seed: configuration.seed
+        ).gates(count)
     }
     let program =
       configuration.activation == .relu ? nil : try GatedProgram(problem: base, gates: gates)
@@ -64,19 +68,6 @@ struct PreparedTask {
         advice: "The labels do not depend on the samples; check the data, or give --lambda.")
     }
     return CellPlan(program: program, gates: gates, lambdaMax: lambdaMax, lambda: lambda)
-  }
-
-  private func sampledGates(_ count: Int, seed: UInt64) throws -> Matrix {
-    let patches = try PatchSet(images: images, geometry: geometry).patches
-    let sample = try CentralArrangement(normals: patches)
-      .sampleCells(count: count, seed: seed, threads: base.threads)
-    guard sample.cells.count == count else {
-      throw InputError(
-        .usage, "--cells sample:\(count)",
-        expected: "at most \(sample.cells.count) cells, as many as \(sample.attempts) random "
-          + "directions found", found: "\(count)", advice: "Ask for fewer cells.")
-    }
-    return Matrix(sample.cells.map(\.witness))
   }
 }
 
