@@ -1,0 +1,109 @@
+import ConvexPrograms
+package import Tensors
+
+/// How the responses of a filter are pooled, as the certifier sees it.
+package enum PooledWindows: Sendable, Equatable {
+  /// `sum_k P[q, k] t_k` with weights `P`, `[a, K]`.
+  case linear(Matrix)
+  /// `max_k t_k` over the positions of each window.
+  case maximum([[Int]])
+
+  /// Number of pooled outputs per filter `a`.
+  package var count: Int {
+    switch self {
+    case .linear(let weights): weights.rows
+    case .maximum(let windows): windows.count
+    }
+  }
+}
+
+/// The predictions of a network, by a forward pass written for the certifier alone.
+struct CertifiedPredictions {
+  /// Data the network is applied to.
+  let patches: PooledPatches
+  /// Pooling of the responses.
+  let windows: PooledWindows
+  /// Activation of every neuron.
+  let activation: Activation
+  /// Filters, `[m, h]`.
+  let filters: Matrix
+  /// Patterns of the gates of gated networks, one for each neuron.
+  let masks: [[UInt64]]?
+  /// Output weights, `[m a, c]`.
+  let outputWeights: Matrix
+
+  /// The predictions, `[n, c]`.
+  ///
+  /// - Complexity: O(`n K m h`) time; samples are passed in chunks of 32.
+  func values() -> Matrix {
+    let (n, c) = (patches.sampleCount, outputWeights.columns)
+    var result = Matrix(rows: n, columns: c)
+    guard filters.rows > 0 else { return result }
+    result.elements.withUnsafeMutableBufferPointer { result in
+      nonisolated(unsafe) let result = result
+      Parallel.forEachChunk(of: n, chunk: 32, threads: patches.threads) { _, samples in
+        let part = values(samples)
+        for e in part.elements.indices { result[samples.lowerBound * c + e] = part.elements[e] }
+      }
+    }
+    return result
+  }
+
+  private func values(_ samples: Range<Int>) -> Matrix {
+    let (count, h, m, a) = (
+      patches.patchesPerSample, patches.patchDimension, filters.rows, windows.count
+    )
+    let first = samples.lowerBound * count
+    let rows = Matrix(
+      rows: samples.count * count, columns: h,
+      elements: Array(patches.rows.elements[first * h..<(first + samples.count * count) * h]))
+    var responses = BLAS.product(rows, .plain, filters, .transposed)
+    activate(&responses, firstRow: first)
+    var features = Matrix(rows: samples.count, columns: m * a)
+    for s in 0..<samples.count {
+      for j in 0..<m {
+        for q in 0..<a {
+          features[s, j * a + q] = pooled(responses, sample: s, neuron: j, window: q)
+        }
+      }
+    }
+    return BLAS.product(features, .plain, outputWeights)
+  }
+
+  private func activate(_ responses: inout Matrix, firstRow: Int) {
+    let m = responses.columns
+    switch activation {
+    case .linear: return
+    case .relu:
+      for e in responses.elements.indices where responses.elements[e] < 0 {
+        responses.elements[e] = 0
+      }
+    case .gated:
+      guard let masks else { return }
+      for local in 0..<responses.rows {
+        let r = firstRow + local
+        for j in 0..<m where (masks[j][r >> 6] >> UInt64(r & 63)) & 1 == 0 {
+          responses.elements[local * m + j] = 0
+        }
+      }
+    }
+  }
+
+  private func pooled(_ responses: Matrix, sample: Int, neuron: Int, window: Int) -> Double {
+    let (count, m) = (patches.patchesPerSample, responses.columns)
+    let start = sample * count * m + neuron
+    switch windows {
+    case .linear(let weights):
+      var sum = 0.0
+      for k in 0..<count {
+        let weight = weights.elements[window * count + k]
+        if weight != 0 { sum += weight * responses.elements[start + k * m] }
+      }
+      return sum
+    case .maximum(let windows):
+      var best = -Double.infinity
+      for k in windows[window] { best = max(best, responses.elements[start + k * m]) }
+      return best > -.infinity ? best : 0
+    }
+  }
+}

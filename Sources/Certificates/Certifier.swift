@@ -1,0 +1,170 @@
+public import ConvexPrograms
+public import Convolutions
+public import Tensors
+
+/// The independent verifier: recomputes everything it claims from images, network, loss and `lambda`.
+///
+/// It shares no code with the solvers and takes nothing on trust. The primal side is a forward pass of its own. The dual
+/// side scales the gradient of the loss at the predictions until an upper bound on its dual norm is at most `lambda`; weak
+/// duality then bounds the objective of every network of the class from below (`DualScale`). The dual norm is bounded
+///
+/// - for gated networks exactly over the gates given, and for linear networks exactly over all filters
+///   (`MaskedDualNorm`),
+/// - for ReLU networks over all filters without enumerating cells (`SpectralDualNorm`),
+/// - not at all under max pooling, where the lower bound is 0.
+///
+/// - Source: Weak duality and rescaling: Sahiner, Ergen, Pauly & Pilanci, *Vector-output ReLU Neural Network Problems are
+///   Copositive Programs*, ICLR 2021; the spectral bounds are derived in `SpectralDualNorm` and `SignedDualNorm`.
+public struct Certifier: Sendable {
+  private let images: Tensor
+  private let loss: any Loss
+  private let lambda: Double
+  private let threads: Int
+
+  /// A verifier for networks on one data set at one strength.
+  ///
+  /// - Parameters:
+  ///   - images: Batch of shape `[n, channels, height, width]`.
+  ///   - loss: Loss with the targets of the same `n` samples.
+  ///   - lambda: Regularization strength in the mean-loss objective, finite and not negative.
+  ///   - threads: Threads that passes over the data use; the results do not depend on it.
+  public init(images: Tensor, loss: any Loss, lambda: Double, threads: Int = 1) {
+    self.images = images
+    self.loss = loss
+    self.lambda = lambda
+    self.threads = threads
+  }
+
+  /// Measures a network against the best network of its class.
+  ///
+  /// - Parameters:
+  ///   - network: The network to certify, whoever trained it.
+  ///   - gates: All gates of the gated program, `[P, h]`, used by the network or not; nil for other activations.
+  ///   - targetGap: Relative gap that the verdict asks for.
+  /// - Returns: The certificate; a claim that fails is a verdict, not an error.
+  /// - Throws: `CertificateError` when weights, images or `lambda` are not finite, or shapes do not agree;
+  ///   `LAPACK.Failure` when a spectral iteration does not converge.
+  /// - Complexity: O(`n K h (m + P)`) for gated networks.
+  /// - Accuracy: The lower bound is reduced by bounds on its rounding errors. `objective` is a plain sum, within
+  ///   about `1e-13` of itself.
+  public func certify(
+    _ network: Network, gates: Matrix?, targetGap: Double
+  ) throws -> Certificate {
+    try check(network, targetGap: targetGap)
+    let view = try ProblemView(
+      images: images, geometry: network.geometry, pooling: network.pooling,
+      activation: network.activation, gates: gates, threads: threads)
+    let masks = network.gates.map { view.patches.patterns(of: $0) }
+    let predictions = CertifiedPredictions(
+      patches: view.patches, windows: view.windows, activation: network.activation,
+      filters: network.filters, masks: masks, outputWeights: network.outputWeights
+    ).values()
+    let (value, gradient) = loss.valueAndGradient(at: predictions)
+    let penalty = lambda * network.regularization
+    let decay = value + lambda * network.weightDecay
+    guard decay.isFinite, gradient.firstNonFiniteIndex == nil else {
+      throw CertificateError(
+        place: "objective", expected: "a finite number", found: "\(decay)",
+        advice: "The weights are too large for this data. Train the network again.")
+    }
+    let norm = try view.dualNormUpperBound(gradient)
+    let lower = lowerBound(gradient: gradient, norm: norm)
+    let outside = masks.flatMap { view.firstUnknown(among: $0) }
+    let verdict = verdict(
+      objective: value + penalty, lower: lower, outside: outside, targetGap: targetGap)
+    return Certificate(
+      objective: value + penalty, loss: value, regularization: penalty,
+      weightDecayObjective: max(decay, value + penalty), lowerBound: lower,
+      dualNormUpperBound: norm, lambda: lambda, scope: view.scope, bound: view.bound,
+      neuronCount: network.neuronCount, targetGap: targetGap, verdict: verdict,
+      subject: view.subject)
+  }
+
+  /// An upper bound on `lambdaMax`, the smallest strength at which the network without neurons is optimal.
+  ///
+  /// It is the bound on the dual norm of the gradient at zero predictions; exact, up to the rounding margin, for gated and
+  /// linear networks.
+  ///
+  /// - Parameters:
+  ///   - geometry: How images are cut into patches.
+  ///   - pooling: Pooling of the responses.
+  ///   - activation: Activation of every neuron.
+  ///   - gates: All gates of the gated program, `[P, h]`; nil for other activations.
+  /// - Returns: The bound, or nil where none is known (max pooling).
+  /// - Throws: `CertificateError` when the data are not finite or shapes do not agree; `LAPACK.Failure` when a
+  ///   spectral iteration does not converge.
+  public func lambdaMaxUpperBound(
+    geometry: PatchGeometry, pooling: Pooling, activation: Activation, gates: Matrix? = nil
+  ) throws -> Double? {
+    try checkData()
+    let view = try ProblemView(
+      images: images, geometry: geometry, pooling: pooling, activation: activation, gates: gates,
+      threads: threads)
+    let zero = Matrix(rows: loss.sampleCount, columns: loss.outputCount)
+    let gradient = loss.gradient(at: zero)
+    guard gradient.firstNonFiniteIndex == nil else {
+      throw CertificateError(
+        place: "targets", expected: "finite numbers", found: "a gradient that is not finite",
+        advice: "Repair the targets.")
+    }
+    return try view.dualNormUpperBound(gradient)
+  }
+
+  private func lowerBound(gradient: Matrix, norm: Double?) -> Double {
+    guard let norm, lambda > 0, !norm.isNaN else { return 0 }
+    // The dual point is the rounded product s G, so the quotient gives way by more than that rounding.
+    let limit = norm > 0 ? lambda / norm * (1 - 1e-12) : .infinity
+    return DualScale.best(loss: loss, gradient: gradient, limit: limit).lowerBound
+  }
+
+  private func verdict(
+    objective: Double, lower: Double, outside: Int?, targetGap: Double
+  ) -> Certificate.Verdict {
+    if let outside { return .outsideGivenCells(neuron: outside) }
+    if max(0, objective - lower) <= targetGap * objective { return .established }
+    return lower > 0 ? .gapAboveTarget : .nothingProven
+  }
+
+  private func check(_ network: Network, targetGap: Double) throws {
+    try checkData()
+    guard targetGap >= 0, targetGap.isFinite else {
+      throw CertificateError(
+        place: "target gap", expected: "a number not below 0", found: "\(targetGap)",
+        advice: "Use 1e-3 when in doubt.")
+    }
+    try checkFinite(network.filters, "filters")
+    try checkFinite(network.outputWeights, "output weights")
+    if let gates = network.gates { try checkFinite(gates, "gates of the network") }
+    guard network.outputCount == loss.outputCount else {
+      throw CertificateError(
+        place: "network", expected: "\(loss.outputCount) outputs, as the targets have",
+        found: "\(network.outputCount)", advice: "Use the targets the network was made for.")
+    }
+  }
+
+  private func checkData() throws {
+    guard lambda >= 0, lambda.isFinite else {
+      throw CertificateError(
+        place: "lambda", expected: "a finite number not below 0", found: "\(lambda)",
+        advice: "Use the strength the network was trained with.")
+    }
+    guard images.shape.count == 4, images.shape[0] == loss.sampleCount, images.shape[0] > 0 else {
+      throw CertificateError(
+        place: "images",
+        expected: "shape [\(loss.sampleCount), channels, height, width], one image per target",
+        found: "\(images.shape)", advice: "Give as many images as targets, and at least one.")
+    }
+    if let index = images.firstNonFiniteIndex {
+      throw CertificateError(
+        place: "images, element \(index)", expected: "a finite number",
+        found: "\(images.elements[index])", advice: "Repair the data.")
+    }
+  }
+
+  private func checkFinite(_ matrix: Matrix, _ name: String) throws {
+    guard let index = matrix.firstNonFiniteIndex else { return }
+    throw CertificateError(
+      place: "\(name), element \(index)", expected: "a finite number",
+      found: "\(matrix.elements[index])", advice: "The network is damaged; train it again.")
+  }
+}
