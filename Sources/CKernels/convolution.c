@@ -16,6 +16,8 @@ CK_CLONES void ck_extract_patches(const double *image, const int32_t *position, 
 
 // Filters times positions handled together.
 enum { PIXELS = 8 };
+// Positions after which the next filters are taken, so that image and rows stay in the cache.
+enum { TILE = 256 };
 
 CK_INLINE void store(double *row, const v8 *value, size_t width) {
   if (width >= 8)
@@ -45,33 +47,45 @@ CK_INLINE void direct_block(const double *image, const int32_t *position, size_t
 CK_CLONES void ck_direct_responses(const double *image, const int32_t *position, size_t positions,
                                    const int32_t *tap, size_t taps, const double *filters, size_t m,
                                    size_t stride, double *responses) {
-  for (size_t j = 0; j < m; j += 8)
-    for (size_t k = 0; k < positions; k += PIXELS) {
-      size_t count = positions - k < PIXELS ? positions - k : PIXELS;
-      direct_block(image, position + k, count, tap, taps, filters + j, stride,
-                   responses + k * m + j, m, m - j);
+  for (size_t first = 0; first < positions; first += TILE) {
+    size_t last = positions - first < TILE ? positions : first + TILE;
+    for (size_t j = 0; j < m; j += 8)
+      for (size_t k = first; k < last; k += PIXELS) {
+        size_t count = last - k < PIXELS ? last - k : PIXELS;
+        direct_block(image, position + k, count, tap, taps, filters + j, stride,
+                     responses + k * m + j, m, m - j);
+      }
+  }
+}
+
+CK_INLINE void adjoint_tile(const double *image, const int32_t *position, size_t positions,
+                            const int32_t *tap, size_t taps, const double *cotangent, size_t stride,
+                            double *gradient) {
+  v8 total = {0};
+  for (size_t k = 0; k < positions; ++k) total += *(const v8 *)(cotangent + k * stride);
+  *(v8 *)(gradient + taps * stride) += total;
+  for (size_t t = 0; t < taps; t += PIXELS) {
+    size_t count = taps - t < PIXELS ? taps - t : PIXELS;
+    v8 sum[PIXELS] = {{0}};
+    const double *origin[PIXELS];
+    for (size_t p = 0; p < PIXELS; ++p) origin[p] = image + tap[p < count ? t + p : t];
+    for (size_t k = 0; k < positions; ++k) {
+      v8 row = *(const v8 *)(cotangent + k * stride);
+#pragma clang loop unroll(full)
+      for (int p = 0; p < PIXELS; ++p) sum[p] += row * origin[p][position[k]];
     }
+    for (size_t p = 0; p < count; ++p) *(v8 *)(gradient + (t + p) * stride) += sum[p];
+  }
 }
 
 CK_CLONES void ck_direct_adjoint(const double *image, const int32_t *position, size_t positions,
                                  const int32_t *tap, size_t taps, const double *cotangent,
                                  size_t stride, double *gradient) {
-  for (size_t j = 0; j < stride; j += 8) {
-    v8 total = {0};
-    for (size_t k = 0; k < positions; ++k) total += *(const v8 *)(cotangent + k * stride + j);
-    *(v8 *)(gradient + taps * stride + j) += total;
-    for (size_t t = 0; t < taps; t += PIXELS) {
-      size_t count = taps - t < PIXELS ? taps - t : PIXELS;
-      v8 sum[PIXELS] = {{0}};
-      const double *origin[PIXELS];
-      for (size_t p = 0; p < PIXELS; ++p) origin[p] = image + tap[p < count ? t + p : t];
-      for (size_t k = 0; k < positions; ++k) {
-        v8 row = *(const v8 *)(cotangent + k * stride + j);
-#pragma clang loop unroll(full)
-        for (int p = 0; p < PIXELS; ++p) sum[p] += row * origin[p][position[k]];
-      }
-      for (size_t p = 0; p < count; ++p) *(v8 *)(gradient + (t + p) * stride + j) += sum[p];
-    }
+  for (size_t first = 0; first < positions; first += TILE) {
+    size_t count = positions - first < TILE ? positions - first : TILE;
+    for (size_t j = 0; j < stride; j += 8)
+      adjoint_tile(image, position + first, count, tap, taps, cotangent + first * stride + j,
+                   stride, gradient + j);
   }
 }
 

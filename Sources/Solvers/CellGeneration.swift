@@ -29,7 +29,7 @@ public struct CellGeneration: Sendable {
 
     /// Settings with given values.
     public init(
-      seed: UInt64 = 0, starts: Int = 96, filtersPerRound: Int = 12, polishIterations: Int = 100,
+      seed: UInt64 = 0, starts: Int = 96, filtersPerRound: Int = 12, polishIterations: Int = 200,
       masterGap: Double = 1e-10, maximumNeurons: Int = 2000
     ) {
       self.seed = seed
@@ -159,7 +159,7 @@ private struct CellGenerationRun {
 
   /// Output weights over the filters, then filters and weights together, then dropping and merging.
   private mutating func improve(gap: Double, _ observer: TraceObserver) throws {
-    try optimizeWeights(gap: gap, iterations: 120)
+    try optimizeWeights(gap: gap, iterations: 80)
     report("master", observer)
     polish(iterations: settings.polishIterations, observer)
     try merge()
@@ -169,7 +169,7 @@ private struct CellGenerationRun {
   /// The last digits: weights to the master gap, long polishing, and the dual norm at the final network.
   private mutating func finish(_ observer: TraceObserver) throws {
     guard limits.interruption(since: watch) == nil else { return }
-    polish(iterations: 10 * settings.polishIterations, observer)
+    polish(iterations: 5 * settings.polishIterations, observer)
     try merge()
     try optimizeWeights(gap: settings.masterGap, iterations: 3000)
     report("master", observer)
