@@ -1,12 +1,16 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// Checks build with `CCNN_STRICT` set: warnings of the package's own targets are errors.
+let isStrict = Context.environment["CCNN_STRICT"] != nil
+
 /// Upcoming language features that every Swift target of the package enables.
-let features: [SwiftSetting] = [
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-]
+let features: [SwiftSetting] =
+  [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+  ] + (isStrict ? [.treatAllWarnings(as: .error)] : [])
 
 /// Numeric targets are optimised in debug builds too: unoptimised kernels run 7 to 190 times slower.
 let numeric: [SwiftSetting] = features + [.unsafeFlags(["-O"], .when(configuration: .debug))]
@@ -20,6 +24,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: features)
 }
 
+/// The documentation plugin comes with `CCNN_DOCS` only, so that plain builds do not fetch it.
+let plugins: [Package.Dependency] =
+  Context.environment["CCNN_DOCS"] == nil
+  ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
+
 let package = Package(
   name: "ConvexCNN",
   platforms: [.macOS(.v15)],
@@ -32,7 +41,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
-  ],
+  ] + plugins,
   targets: [
     .systemLibrary(
       name: "CFFTW", pkgConfig: "fftw3",
@@ -46,7 +55,9 @@ let package = Package(
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
-    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+    .target(
+      name: "CKernels",
+      cSettings: [.unsafeFlags(["-O3"])] + (isStrict ? [.treatAllWarnings(as: .error)] : [])),
 
     module("Tensors", ["COpenBLAS", "CKernels"]),
     module("Formats", ["Tensors", "CZlib", "CPNG"]),

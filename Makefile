@@ -1,0 +1,115 @@
+# ConvexCNN. Every target first installs what the package needs, or says what to install.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# What `make train` trains; the README shows its output.
+TRAIN_FLAGS ?= --dataset digits --filter 3x3 --pooling average:2x2 --bias --loss softmax \
+  --lambda-ratio 0.003 --gap 1e-2 --max-seconds 50
+
+APT_PACKAGES := pkg-config libfftw3-dev libopenblas-dev zlib1g-dev libpng-dev
+BREW_PACKAGES := fftw openblas zlib libpng pkg-config
+LIBRARIES := fftw3 openblas zlib libpng
+DOCUMENTED := ConvexCNN Tensors Formats Convolutions Arrangements ConvexPrograms Solvers Certificates
+
+# Homebrew keeps openblas and zlib out of the default search path.
+ifeq ($(shell uname -s),Darwin)
+  BREW_PREFIX := $(shell brew --prefix 2>/dev/null || echo /opt/homebrew)
+  empty :=
+  space := $(empty) $(empty)
+  KEGS := $(foreach keg,$(BREW_PACKAGES),$(BREW_PREFIX)/opt/$(keg)/lib/pkgconfig)
+  export PKG_CONFIG_PATH := $(subst $(space),:,$(KEGS)):$(PKG_CONFIG_PATH)
+endif
+
+# CCNN_STRICT=1 makes warnings and undeclared imports errors, in a build folder of its own.
+ifdef CCNN_STRICT
+  STRICT := --scratch-path .build-check --explicit-target-dependency-import-check error
+endif
+
+.PHONY: help train build test check lint bench docs install setup
+
+help:
+	@echo 'make train    build, train a network on the digits, leave model, JSON and trace in runs/'
+	@echo 'make test     build and run all tests'
+	@echo 'make check    lint, then all tests with warnings and undeclared imports as errors'
+	@echo 'make bench    measure the three convolution backends (some minutes)'
+	@echo 'make docs     write the API documentation to docs/ as a web site'
+	@echo 'make install  install bin/ccnn and share/convexcnn under PREFIX ($(PREFIX)); honours DESTDIR'
+	@echo 'make setup    only install what the package needs (Debian, Ubuntu), or say what to install'
+
+train: build
+	@mkdir -p runs
+	.build/release/ccnn train $(TRAIN_FLAGS) \
+	  --output runs/digits.safetensors --json runs/digits.json --trace runs/digits.csv
+
+build: setup
+	swift build -c release --product ccnn
+
+test: setup
+	swift test -c release $(STRICT)
+
+check: lint
+	CCNN_STRICT=1 $(MAKE) test
+
+lint: setup
+	swift format lint --strict -r Sources Tests Benchmarks
+
+bench: setup
+	cd Benchmarks && swift run -c release Scaling convolution --quick
+
+docs: setup
+	CCNN_DOCS=1 swift package --scratch-path .build-docs --allow-writing-to-directory docs \
+	  generate-documentation $(DOCUMENTED:%=--target %) --enable-experimental-combined-documentation \
+	  --transform-for-static-hosting --output-path docs
+	@echo 'Look at it: cd docs && python3 -m http.server, then http://localhost:8000/documentation'
+
+install: build
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/convexcnn/data'
+	install -m 755 .build/release/ccnn '$(DESTDIR)$(PREFIX)/bin/ccnn'
+	install -m 644 data/* '$(DESTDIR)$(PREFIX)/share/convexcnn/data'
+
+setup:
+	@found=$$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p'); \
+	if [ -z "$$found" ]; then \
+	  echo 'make: swift: expected Swift 6.2 or newer on the PATH, found none.' >&2; \
+	  echo 'Install it from https://www.swift.org/install and run make again.' >&2; exit 1; \
+	fi; \
+	if [ "$${found%%.*}" -lt 6 ] || { [ "$${found%%.*}" -eq 6 ] && [ "$${found#*.}" -lt 2 ]; }; then \
+	  echo "make: swift: expected version 6.2 or newer, found $$found." >&2; \
+	  echo 'Install a newer one from https://www.swift.org/install and run make again.' >&2; exit 1; \
+	fi
+	@if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then \
+	  missing=''; \
+	  for package in $(APT_PACKAGES); do \
+	    dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' \
+	      || missing="$$missing $$package"; \
+	  done; \
+	  [ -z "$$missing" ] && exit 0; \
+	  command='apt-get -o DPkg::Lock::Timeout=300'; \
+	  if [ "$$(id -u)" -ne 0 ]; then \
+	    if ! command -v sudo >/dev/null; then \
+	      echo "make: expected the packages$$missing, found none of these, and no sudo." >&2; \
+	      echo "Run as root: apt-get install -y --no-install-recommends$$missing" >&2; exit 1; \
+	    fi; \
+	    command="sudo $$command"; \
+	  fi; \
+	  echo "Installing$$missing"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || $$command update; \
+	  $$command install -y --no-install-recommends $$missing </dev/null \
+	    || { $$command update && $$command install -y --no-install-recommends $$missing </dev/null; }; \
+	else \
+	  missing=''; \
+	  for library in $(LIBRARIES); do \
+	    pkg-config --exists $$library 2>/dev/null || missing="$$missing $$library"; \
+	  done; \
+	  [ -z "$$missing" ] && exit 0; \
+	  echo "make: pkg-config: expected the libraries $(LIBRARIES), missing:$$missing." >&2; \
+	  if [ "$$(uname -s)" = Darwin ]; then \
+	    echo 'Install them: brew install $(BREW_PACKAGES)' >&2; \
+	  else \
+	    echo 'Install pkg-config and the development files of FFTW 3 (with threads), OpenBLAS, zlib' >&2; \
+	    echo 'and libpng, for example: dnf install pkgconf fftw-devel openblas-devel zlib-devel libpng-devel' >&2; \
+	  fi; \
+	  exit 1; \
+	fi
