@@ -91,7 +91,7 @@ setup:
 	      echo "make: expected the packages$$missing, found none of these, and no sudo." >&2; \
 	      echo "Run as root: apt-get install -y --no-install-recommends$$missing" >&2; exit 1; \
 	    fi; \
-	    command="sudo $$command"; \
+	    command="sudo env DEBIAN_FRONTEND=noninteractive $$command"; \
 	  fi; \
 	  echo "Installing$$missing"; \
 	  export DEBIAN_FRONTEND=noninteractive; \
