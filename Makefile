@@ -32,7 +32,7 @@ help:
 	@echo 'make train    build, train a network on the digits, leave model, JSON and trace in runs/'
 	@echo 'make test     build and run all tests'
 	@echo 'make check    lint, then all tests with warnings and undeclared imports as errors'
-	@echo 'make bench    measure the three convolution backends (some minutes)'
+	@echo 'make bench    measure the three convolution backends (about a minute)'
 	@echo 'make docs     write the API documentation to docs/ as a web site'
 	@echo 'make install  install bin/ccnn and share/convexcnn under PREFIX ($(PREFIX)); honours DESTDIR'
 	@echo 'make setup    only install what the package needs (Debian, Ubuntu), or say what to install'
