@@ -28,12 +28,14 @@ struct ActivationFaces {
       let patches = problem.patches(ofSample: i)
       let responses = BLAS.product(patches, .plain, unit, .transposed)
       for k in 0..<patches.rows {
-        let patch = Array(patches.row(k))
-        let length = BLAS.norm(patch)
+        let length = patches.row(k).reduce(0) { $0 + $1 * $1 }.squareRoot()
         guard length > 0 else { continue }
         for j in 0..<m where abs(responses[k, j]) <= tolerance * length {
           near[j].append(
-            (abs(responses[k, j]) / length, i * patches.rows + k, patch.map { $0 / length }))
+            (
+              abs(responses[k, j]) / length, i * patches.rows + k,
+              patches.row(k).map { $0 / length }
+            ))
         }
       }
     }
@@ -44,6 +46,13 @@ struct ActivationFaces {
       return ActivationFaces.orthonormal(sorted.map(\.patch), limit: h - 1)
     }
   }
+
+  /// The faces of some of the filters, in the order given.
+  func selecting(_ indices: [Int]) -> ActivationFaces {
+    ActivationFaces(normals: indices.map { normals[$0] })
+  }
+
+  private init(normals: [Matrix]) { self.normals = normals }
 
   /// The filters moved onto their faces.
   func projected(_ filters: Matrix) -> Matrix {

@@ -29,7 +29,7 @@ public struct CellGeneration: Sendable {
 
     /// Settings with given values.
     public init(
-      seed: UInt64 = 0, starts: Int = 96, filtersPerRound: Int = 12, polishIterations: Int = 200,
+      seed: UInt64 = 0, starts: Int = 192, filtersPerRound: Int = 12, polishIterations: Int = 200,
       masterGap: Double = 1e-10, maximumNeurons: Int = 2000
     ) {
       self.seed = seed
@@ -171,7 +171,7 @@ private struct CellGenerationRun {
     polish(iterations: 5 * settings.polishIterations)
     try optimizeWeights(gap: settings.masterGap, iterations: 3000)
     report("master", observer)
-    _ = price(starts: settings.starts)
+    _ = price(starts: 4 * settings.starts)
     report("pricing", observer)
   }
 
