@@ -9,6 +9,15 @@ public enum SamplingStrategy: String, CaseIterable, Sendable {
   /// Patches of images are non-negative, so most uniform directions leave them all on one side; a
   /// difference of patches separates them.
   case patches
+  /// Uniform on the unit vectors orthogonal to the mean row, so that its hyperplane halves the rows.
+  ///
+  /// Patches of images share a large mean (brightness), which decides the sign of most products with
+  /// a uniform direction: nearly all rows fall on one side and the cells differ little. Orthogonal
+  /// to the mean the products sum to zero over the rows, so both sides carry the same total. The
+  /// mean is over the original rows, with their lengths and repeats; rows of one column are not
+  /// centered. On the digits (64 gates, 3x3, squared loss, `lambda = 0.01 lambdaMax`) centering
+  /// lowers the optimum of the gated program from 0.2024 to 0.1645.
+  case centered
 }
 
 extension CentralArrangement {
@@ -36,6 +45,7 @@ extension CentralArrangement {
     precondition(count >= 0, "sampleCells: expected a count of at least 0, found \(count)")
     let limit = maximumAttempts ?? 50 * count + 1000
     let inactive = essential.inactivePattern
+    let mean = strategy == .centered ? meanRowDirection : nil
     var generator = SeededGenerator(seed: seed)
     var found: Set<ActivationPattern> = []
     var cells: [Cell] = []
@@ -44,7 +54,7 @@ extension CentralArrangement {
       // Whole chunks of the directions still needed at least, so small requests stay cheap.
       let needed = (count - cells.count + Self.chunk - 1) / Self.chunk * Self.chunk
       let batch = min(needed, Self.batch, limit - attempts)
-      let directions = drawDirections(batch, strategy, &generator)
+      let directions = drawDirections(batch, strategy, without: mean, &generator)
       let (patterns, margins) = examine(directions, threads: threads)
       for d in 0..<batch where cells.count < count {
         attempts += 1
@@ -69,7 +79,8 @@ extension CentralArrangement {
 
   /// Random unit vectors, one per row.
   private func drawDirections(
-    _ count: Int, _ strategy: SamplingStrategy, _ generator: inout SeededGenerator
+    _ count: Int, _ strategy: SamplingStrategy, without mean: [Double]?,
+    _ generator: inout SeededGenerator
   ) -> Matrix {
     let h = patchDimension
     var directions = Matrix(rows: count, columns: h)
@@ -77,6 +88,7 @@ extension CentralArrangement {
       var u = [Double](repeating: 0, count: h)
       for j in 0..<h { u[j] = generator.normal() }
       if strategy == .patches { addDifference(to: &u, &generator) }
+      if let mean { BLAS.add(-BLAS.dot(u, mean), mean, to: &u) }
       let length = BLAS.norm(u)
       for j in 0..<h { directions[d, j] = length > 0 ? u[j] / length : 0 }
     }
@@ -94,6 +106,21 @@ extension CentralArrangement {
         essential.rows[a, j] * inverseNorms[a] - essential.rows[b, j] * inverseNorms[b]
       u[j] = difference + noise * u[j]
     }
+  }
+
+  /// The unit vector along the mean of the original rows; nil when it is zero or rows have one column.
+  private var meanRowDirection: [Double]? {
+    guard patchDimension > 1 else { return nil }
+    var weights = [Double](repeating: 0, count: essential.lineCount)
+    for (r, line) in essential.lineOfRow.enumerated() where line >= 0 {
+      weights[line] += Double(essential.signOfRow[r]) * essential.scales[r]
+    }
+    var mean = [Double](repeating: 0, count: patchDimension)
+    for (line, weight) in weights.enumerated() {
+      BLAS.add(weight, Array(essential.rows.row(line)), to: &mean)
+    }
+    let length = BLAS.norm(mean)
+    return length > 0 && length.isFinite ? mean.map { $0 / length } : nil
   }
 
   /// Patterns over the lines and margins of unit vectors.

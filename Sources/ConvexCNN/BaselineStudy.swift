@@ -65,7 +65,7 @@ extension Trainer {
   /// - Parameters:
   ///   - data: Training samples, and held-out ones that are only evaluated.
   ///   - settings: How each run descends; seeds count up from its seed.
-  ///   - seedCount: Number of runs, at least 1.
+  ///   - seedCount: Number of runs, at least 1; fewer when `maximumSeconds`, which all share, come first.
   ///   - observer: Receives the trace of each run with its seed.
   /// - Returns: All runs, and the model of the best.
   /// - Throws: As `train`; `Interrupted` when the caller asked to stop.
@@ -78,13 +78,16 @@ extension Trainer {
     let problem = task.problem(lambda: cells.lambda)
     var runs: [BaselineStudy.Run] = []
     var best: (objective: Double, model: Model)?
+    let clock = PhaseClock()
     for offset in 0..<UInt64(max(1, seedCount)) {
       var settings = settings
       settings.seed &+= offset
       let start = PhaseClock()
+      if !runs.isEmpty, clock.total >= maximumSeconds { break }
       let run = try Baseline(settings: settings).train(
         problem, images: task.images,
-        limits: SolveLimits(seconds: maximumSeconds, isInterrupted: isInterrupted)
+        limits: SolveLimits(
+          seconds: maximumSeconds - clock.total, isInterrupted: isInterrupted)
       ) { observer(settings.seed, $0) }
       if isInterrupted() { throw Interrupted(phase: "baseline") }
       let model = Model(

@@ -43,26 +43,3 @@ public struct Finite: Sendable, Equatable, Codable {
     if let value { try container.encode(value) } else { try container.encodeNil() }
   }
 }
-
-/// A text that is written as null when it is absent.
-public struct TextOrNull: Sendable, Equatable, Codable {
-  /// The text.
-  public let value: String?
-
-  /// The text, or nothing.
-  ///
-  /// - Parameter value: A text or nil.
-  public init(_ value: String?) { self.value = value }
-
-  /// Reads a text or null.
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    value = container.decodeNil() ? nil : try container.decode(String.self)
-  }
-
-  /// Writes the text or null.
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    if let value { try container.encode(value) } else { try container.encodeNil() }
-  }
-}

@@ -21,12 +21,33 @@ struct PreparedTask {
     standardization =
       fixed ?? Standardization(fitting: configuration.standardize, to: data.images)
     images = standardization.applied(to: data.images)
+    try Self.requireModerate(images, place: data.name)
+    if case .regression(let targets) = data.labels {
+      try Self.requireModerate(
+        Tensor(shape: [targets.rows, targets.columns], elements: targets.elements),
+        place: "\(data.name): targets")
+    }
     loss = try data.labels.loss(named: configuration.loss ?? data.labels.defaultLossName)
     geometry = try configuration.geometry(on: Array(images.shape.dropFirst()))
     pooling = try Pooling(parsing: configuration.pooling)
     base = try TrainingProblem(
       images: images, geometry: geometry, pooling: pooling, activation: configuration.activation,
       loss: loss, lambda: 0, backend: backend, threads: threads)
+  }
+
+  /// Refuses numbers whose powers overflow or vanish, so that no result could be told from zero.
+  private static func requireModerate(_ tensor: Tensor, place: String) throws {
+    var largest = 0
+    for i in tensor.elements.indices where abs(tensor.elements[i]) > abs(tensor.elements[largest]) {
+      largest = i
+    }
+    guard let value = tensor.elements.indices.contains(largest) ? tensor.elements[largest] : nil,
+      value != 0, !(1e-100...1e100 ~= abs(value))
+    else { return }
+    throw InputError(
+      .data, "\(place)\(DatasetLoader.index(largest, in: tensor.shape))",
+      expected: "a largest magnitude in 1e-100...1e100", found: "\(value)",
+      advice: "Scale the data to moderate units.")
   }
 
   /// The problem at a strength.
@@ -40,18 +61,14 @@ struct PreparedTask {
   ///
   /// - Parameters:
   ///   - configuration: The model flags.
-  ///   - given: Gates of a model to start from; sampled ones otherwise.
+  ///   - given: Gates of a trained model; sampled ones otherwise.
   /// - Returns: The plan, with a positive strength.
   /// - Throws: `InputError` when there are fewer cells than asked for or labels say nothing.
   func cells(_ configuration: TrainingConfiguration, gates given: Matrix? = nil) throws -> CellPlan
   {
     var gates = given
     if case .sample(let count) = configuration.cells, configuration.activation == .gated {
-      gates =
-        try given
-        ?? GateSampler(
-          patches: PatchSet(images: images, geometry: geometry).patches, seed: configuration.seed
-        ).gates(count)
+      gates = try given ?? sampledGates(count, seed: configuration.seed)
     }
     let program =
       configuration.activation == .relu ? nil : try GatedProgram(problem: base, gates: gates)
@@ -68,6 +85,23 @@ struct PreparedTask {
         advice: "The labels do not depend on the samples; check the data, or give --lambda.")
     }
     return CellPlan(program: program, gates: gates, lambdaMax: lambdaMax, lambda: lambda)
+  }
+
+  /// Gates in distinct cells that split the patches evenly, shape `[count, h]`.
+  ///
+  /// - Throws: `ArrangementError` when all patches are zero, `InputError` when fewer cells are found.
+  private func sampledGates(_ count: Int, seed: UInt64) throws -> Matrix {
+    let patches = try PatchSet(images: images, geometry: geometry).patches
+    let sample = try CentralArrangement(normals: patches).sampleCells(
+      count: count, seed: seed, strategy: .centered, threads: base.threads)
+    guard sample.cells.count == count else {
+      throw InputError(
+        .usage, "--cells sample:\(count)",
+        expected: "at most \(sample.cells.count) cells, as many as \(sample.attempts) random "
+          + "directions found",
+        found: "\(count)", advice: "Ask for fewer cells.")
+    }
+    return Matrix(sample.cells.map(\.witness))
   }
 }
 

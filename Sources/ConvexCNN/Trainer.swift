@@ -59,7 +59,8 @@ public struct Trainer: Sendable {
     var phases = PhaseClock()
     let task = try phases.time("prepare") { try PreparedTask(configuration, data.train, threads) }
     try start.map { try requireSameArchitecture($0, task) }
-    let cells = try phases.time("lambda") { try task.cells(configuration, gates: start?.gates) }
+    let cells = try phases.time("lambda") { try task.cells(configuration) }
+    try start.map { try requireSameGates($0, cells) }
     let problem = task.problem(lambda: cells.lambda)
     try requireUninterrupted("lambda")
     let solution = try phases.time("solve") {
@@ -105,6 +106,19 @@ public struct Trainer: Sendable {
           + "\(network.activation.rawValue), \(start.lossName)",
         advice: "Train it with the same model flags.")
     }
+  }
+
+  /// A start over other gates than the flags draw would make the recorded flags untrue.
+  private func requireSameGates(_ start: Model, _ cells: CellPlan) throws {
+    guard start.gates != cells.gates else { return }
+    throw InputError(
+      .usage, "--start",
+      expected: "the gates that --cells \(configuration.cells.rawValue) and --seed "
+        + "\(configuration.seed) draw from these samples",
+      found:
+        "\(start.gates?.rows ?? 0) others, of --cells \(start.configuration.cells.rawValue) and "
+        + "--seed \(start.configuration.seed)",
+      advice: "Give --cells, --seed and the training samples of the model to start from.")
   }
 
   private func limits(gap: Double, iterations: Int) -> SolveLimits {

@@ -33,13 +33,14 @@ struct BaselineCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Step size of adam and sgd, a number > 0.", valueName: "rate"))
-  var learningRate = 0.01
+    help: ArgumentHelp(
+      "Step size of adam and sgd, a number > 0. (default: 0.01)", valueName: "rate"))
+  var learningRate: Double?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Momentum of sgd, >= 0 and < 1.", valueName: "momentum"))
-  var momentum = 0.9
+    help: ArgumentHelp("Momentum of sgd, >= 0 and < 1. (default: 0.9)", valueName: "momentum"))
+  var momentum: Double?
 
   @Option(
     parsing: .unconditional,
@@ -65,7 +66,7 @@ struct BaselineCommand: ParsableCommand {
       isInterrupted: { Interruption.isRequested })
     let settings = Baseline.Settings(
       optimizer: optimizer, width: width, epochs: epochs, batchSize: batchSize,
-      learningRate: learningRate, momentum: momentum, seed: common.seed)
+      learningRate: learningRate ?? 0.01, momentum: momentum ?? 0.9, seed: common.seed)
     var rows: [TraceRow] = []
     let keepsTrace = trace != nil
     let (study, best) = try interruptible(progress) {
@@ -103,7 +104,12 @@ struct BaselineCommand: ParsableCommand {
     problems.check("--momentum", momentum, "a number >= 0 and < 1") { $0 >= 0 && $0 < 1 }
     if optimizer == .lbfgs {
       problems.exclude("--optimizer lbfgs", "--batch-size", given: batchSize)
+      problems.exclude("--optimizer lbfgs", "--learning-rate", given: learningRate)
     }
+    if optimizer != .sgd {
+      problems.exclude("--optimizer \(optimizer.rawValue)", "--momentum", given: momentum)
+    }
+    problems.exclude("baseline", "--cells", given: model.cells)
     try problems.throwIfAny()
     try Outputs.check([
       ("--output", output), ("--json", common.json), ("--trace", trace),

@@ -9,7 +9,7 @@ struct CertifyCommand: ParsableCommand {
     discussion: """
       The data are the training data: with --dataset its training part, with --test-fraction and \
       --seed what is left after the split. Exit code 2 when --gap is given and not proven.
-      The bounds of this version need no search, so --max-seconds never cuts them short.
+      The bounds of this version need no search and end by themselves, so --max-seconds is refused.
       """)
 
   @Option(help: ArgumentHelp("The model.", valueName: "file.safetensors"))
@@ -44,6 +44,11 @@ struct CertifyCommand: ParsableCommand {
     var problems = OptionProblems()
     data.check(&problems)
     common.check(&problems)
+    if let limit = common.maxSeconds {
+      problems.add(
+        "--max-seconds", value: "\(limit)", expected: "no value with certify in this version",
+        advice: "Its bounds need no search and end by themselves; leave the flag out.")
+    }
     problems.check("--lambda", lambda, "a finite number > 0") { $0 > 0 }
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     _ = problems.choice("--bound", bound, among: ["auto", "exact", "branch", "sdp", "spectral"])

@@ -50,7 +50,7 @@ struct ModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "generate (ReLU: cell generation with pricing) or sample:P (gated: P random gates); all is "
-        + "refused in this version. (default: generate; ignored by linear)",
+        + "refused in this version, and linear networks take none. (default: generate)",
       valueName: "source"))
   var cells: String?
 
@@ -135,6 +135,12 @@ struct ModelOptions: ParsableArguments {
   private func checkedCells(
     _ activation: Activation, _ problems: inout OptionProblems
   ) -> CellChoice {
+    guard activation != .linear || cells == nil else {
+      problems.add(
+        "--cells", value: cells ?? "", expected: "no value with --activation linear",
+        advice: "A linear network has a single cell; leave the flag out.")
+      return .generate
+    }
     let value = cells ?? "generate"
     if value == "all" {
       problems.add(
@@ -153,12 +159,10 @@ struct ModelOptions: ParsableArguments {
       problems.add(
         "--cells", value: value, expected: "sample:P with --activation gated",
         advice: "Gates are fixed before training; for example --cells sample:64.")
-    case (.relu, .sample), (.linear, .sample):
+    case (.relu, .sample):
       problems.add(
-        "--cells", value: value, expected: "generate with --activation \(activation.rawValue)",
-        advice: activation == .relu
-          ? "Fixed cells bind ReLU filters to cones; use --activation gated for sampled gates."
-          : "A linear network has a single cell; leave the flag out.")
+        "--cells", value: value, expected: "generate with --activation relu",
+        advice: "Fixed cells bind ReLU filters to cones; use --activation gated for sampled gates.")
     default: break
     }
     return choice

@@ -44,6 +44,11 @@ enum Outputs {
           .usage, option, expected: "another file than \(other)", found: "\"\(path)\"",
           advice: "Give each output its own file.")
       }
+      if path == "-", option != "--json" {
+        throw InputError(
+          .usage, option, expected: "the name of a file", found: "\"-\"",
+          advice: "Only --json writes to standard output.")
+      }
       seen[path] = option
       try check(path, option)
     }

@@ -18,7 +18,7 @@ struct RunOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Wall-clock limit, a number > 0. (default: none)", valueName: "seconds"))
+      "Wall-clock limit of solving, a number > 0. (default: none)", valueName: "seconds"))
   var maxSeconds: Double?
 
   @Flag(help: "Print neither progress nor table.")

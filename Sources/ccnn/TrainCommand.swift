@@ -94,6 +94,9 @@ struct TrainCommand: ParsableCommand {
       problems.add(
         name, value: value, expected: "no value in this version", advice: "Leave the flag out.")
     }
+    if configuration.activation == .linear {
+      problems.exclude("--activation linear", "--max-cells", given: maxCells)
+    }
     if let maxCells, case .sample(let count) = configuration.cells, count > maxCells {
       problems.add(
         "--cells", value: configuration.cells.rawValue, expected: "at most --max-cells \(maxCells)",

@@ -113,6 +113,36 @@ struct CellSamplingTests {
     #expect(patches > 2 * gaussian)
   }
 
+  @Test func centeredDirectionsHalveRowsThatShareAMean() throws {
+    var generator = SeededGenerator(seed: 23)
+    let rows = (0..<500).map { _ in (0..<9).map { _ in 0.8 + 0.2 * generator.uniform() } }
+    let arrangement = try CentralArrangement(normals: Matrix(rows))
+    let sample = arrangement.sampleCells(count: 50, seed: 1, strategy: .centered)
+    var mean = [Double](repeating: 0, count: 9)
+    for row in rows { BLAS.add(1 / 500, row, to: &mean) }
+    #expect(sample.cells.count == 50)
+    #expect(sample.attempts == 50)
+    for cell in sample.cells {
+      let product = BLAS.dot(cell.witness, mean)
+      let activeCount = arrangement.essential.expand(cell.pattern).activeCount
+      #expect(abs(product) <= 1e-14)
+      #expect((150...350).contains(activeCount))
+      #expect(cell.margin > arrangement.certifiedMargin)
+    }
+  }
+
+  /// A row that is repeated, or longer, pulls the mean: directions are orthogonal to `(3, 1, 1)`.
+  @Test func theMeanCountsLengthsRepeatsAndSigns() throws {
+    let normals = Matrix([[1, 0, 0], [2, 0, 0], [0, 2, 0], [0, -1, 0], [0, 0, 1], [0, 0, 0]])
+    let arrangement = try CentralArrangement(normals: normals)
+    let sample = arrangement.sampleCells(count: 4, seed: 2, strategy: .centered)
+    #expect(sample.cells.count == 4)
+    for cell in sample.cells {
+      let product = BLAS.dot(cell.witness, [3, 1, 1])
+      #expect(abs(product) <= 1e-14)
+    }
+  }
+
   @Test func bytesInSinglePrecisionKeepTheirPatternOnTheOriginalRows() throws {
     var generator = SeededGenerator(seed: 19)
     let rows = (0..<400).map { _ in

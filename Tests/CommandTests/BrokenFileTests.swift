@@ -42,6 +42,16 @@ struct BrokenFileTests {
     }
   }
 
+  /// Powers of such numbers overflow or vanish; training would not end, or end in the zero network.
+  @Test(arguments: [1e200, 1e-150])
+  func immoderateMagnitudes(scale: Double) throws {
+    try expectRefusal("images.npy[") { folder in
+      var images = TinyData.images()
+      for i in images.elements.indices { images.elements[i] *= scale }
+      try NPY.write(images, to: folder.path("images.npy"))
+    }
+  }
+
   @Test(arguments: [-3, 3])
   func truncatedOrOversizedIDX(change: Int) throws {
     try expectRefusal("images.idx:", flags: idxFlags) { folder in

@@ -82,7 +82,10 @@ struct TrainTests {
     #expect((count == 0) == (flags.first == "--lambda-ratio"))
   }
 
-  @Test(arguments: [TinyData.train, TinyData.gated, TinyData.train + ["--standardize", "pixel"]])
+  @Test(arguments: [
+    TinyData.train, TinyData.gated, TinyData.train + ["--standardize", "pixel"],
+    TinyData.train + ["--activation", "linear"],
+  ])
   func modelBitsDoNotDependOnThreads(flags: [String]) throws {
     let folder = try Folder()
     defer { folder.remove() }
@@ -186,6 +189,35 @@ struct TrainTests {
     let cold = try #require(results[0].objective.value)
     let warm = try #require(results[1].objective.value)
     #expect(warm <= cold * (1 + 1e-9))
+  }
+
+  @Test func gatedStartContinuesOverTheSameGatesOnly() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let first = try Tool.run(TinyData.gated + ["--output", "m.safetensors"], in: folder)
+    let start = ["--start", "m.safetensors"]
+    let same = try Tool.run(TinyData.gated + start, in: folder)
+    let before = try folder.listing
+    let fewer = TinyData.gated.map { $0 == "sample:4" ? "sample:3" : $0 }
+    let others = [fewer + start, TinyData.gated + start + ["--seed", "1"]]
+    let refused = try others.map { try Tool.run($0 + ["--output", "n.safetensors"], in: folder) }
+    let after = try folder.listing
+    #expect(first.code == 0)
+    #expect(same.code == 0, "\(same.error)")
+    #expect(refused.map(\.code) == [64, 64])
+    #expect(refused.allSatisfy { $0.error.contains("--start: expected the gates that --cells") })
+    #expect(after == before)
+  }
+
+  @Test func jsonOnStandardOutputIsAlone() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let output = try Tool.run(TinyData.gated + ["--json", "-"], in: folder)
+    let result = try JSONDecoder().decode(TrainingResult.self, from: Data(output.out.utf8))
+    #expect(output.code == 0)
+    #expect(result.status == "solved")
   }
 
   @Test func interruptionWritesNothing() throws {

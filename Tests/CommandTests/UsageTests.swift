@@ -31,6 +31,9 @@ struct UsageTests {
     (["--dataset", "digit"], "Did you mean digits?"),
     (["--test-labels", "labels.npy"], "--test-images"),
     (["--trace", "m.safetensors"], "--trace"),
+    (["--trace", "-"], "Only --json"),
+    (["--activation", "linear", "--cells", "generate"], "single cell"),
+    (["--activation", "linear", "--max-cells", "9"], "--max-cells"),
   ])
   func badOptionIsRefused(extra: [String], word: String) throws {
     let folder = try Folder()
@@ -63,6 +66,13 @@ struct UsageTests {
     ["baseline", "--dataset", "digits", "--filter", "3x3", "--width", "0"],
     ["baseline", "--dataset", "digits", "--filter", "3x3", "--momentum", "1"],
     ["baseline", "--dataset", "digits", "--filter", "3x3", "--activation", "gated"],
+    ["baseline", "--dataset", "digits", "--filter", "3x3", "--momentum", "0.5"],
+    ["baseline", "--dataset", "digits", "--filter", "3x3", "--cells", "generate"],
+    [
+      "baseline", "--dataset", "digits", "--filter", "3x3", "--optimizer", "lbfgs",
+      "--learning-rate", "0.1",
+    ],
+    ["certify", "--model", "m", "--dataset", "digits", "--max-seconds", "9"],
   ])
   func incompleteCommandIsRefused(arguments: [String]) throws {
     let output = try Tool.run(arguments)

@@ -1,7 +1,7 @@
 import ConvexCNN
 import Testing
 
-struct GateSamplerTests {
+struct SampledGatesTests {
   @Test func gatesOfATrainedModelAreDistinctAndSplitTheMeanPatch() throws {
     var generator = SeededGenerator(seed: 2)
     let images = Tensor(
