@@ -1,13 +1,14 @@
-/// Scaling curves: `Scaling convolution [--quick]`.
+/// Scaling curves and comparisons: `Scaling convolution|descent [--quick]`.
 @main
 struct Scaling {
   static func main() throws {
     let arguments = Array(CommandLine.arguments.dropFirst())
+    let isQuick = arguments.contains("--quick")
     let unknown = arguments.dropFirst().first { $0 != "--quick" }
-    guard arguments.first == "convolution", unknown == nil else {
-      print("usage: Scaling convolution [--quick]")
-      return
+    switch (arguments.first, unknown) {
+    case ("convolution", nil): try ConvolutionScaling(isQuick: isQuick).run()
+    case ("descent", nil): try DescentComparison.run(isQuick: isQuick)
+    default: print("usage: Scaling convolution|descent [--quick]")
     }
-    try ConvolutionScaling(isQuick: arguments.contains("--quick")).run()
   }
 }
