@@ -7,7 +7,7 @@ import Testing
 
 /// Cell generation: known optima, repeatability, limits, and what it refuses.
 struct CellGenerationTests {
-  private static let limits = SolveLimits(relativeGap: 1e-7)
+  private static let limits = SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 30)
 
   @Test(arguments: PlanarFixture.all)
   func optimumOfPlanarProblemsIsReached(fixture: PlanarFixture) throws {
@@ -24,34 +24,34 @@ struct CellGenerationTests {
 
   /// A problem of the mathematics notes.
   ///
-  /// Data: numpy 2.4.6, `rng = default_rng(seed); x = rng.standard_normal((n, d)); y = rng.standard_normal((n, 1))`.
+  /// Data: numpy 2.4.6, `rng = default_rng(0); x = rng.standard_normal((n, d)); y = rng.standard_normal((n, 1))`.
   /// Optima of the un-normalised objectives: Clarabel and column generation, the mathematics notes, section 8.
   @Test func optimumOverFiltersOfLengthThree() throws {
     let x = Matrix([
       [
-        2.0409191213851825, -2.5556650313141818, 0.41809884672577885, -0.5677696061279298,
-        -0.45264929211044586,
+        0.1257302210933933, -0.1321048632913019, 0.6404226504432821, 0.10490011715303971,
+        -0.535669373161111,
       ],
       [
-        -0.2155971630897659, -2.019986129147251, -0.23193237764418947, -0.8652130762749417,
-        3.3229995166448827,
+        0.36159505490948474, 1.3040000451301372, 0.9470809631292422, -0.7037352358069926,
+        -1.2654214710460525,
       ],
       [
-        0.22578661322792176, -0.3526307943415954, -0.2812874181513504, -0.6680463461089501,
-        -1.0551505512051214,
+        -0.6232744625373522, 0.0413259793472436, -2.3250307746388343, -0.21879166393254573,
+        -1.2459109472530652,
       ],
       [
-        -0.39080097723465473, 0.48194538850678587, -0.2385536065733667, 0.9577587029597641,
-        -0.19980212906658,
+        -0.7322673547034516, -0.5442589828573099, -0.31630015636915454, 0.4116305363741328,
+        1.0425133694426776,
       ],
       [
-        0.024259565076664623, 1.545820851212812, 0.5451055226876446, -0.505228735614018,
-        -0.1828389745977349,
+        -0.12853466294403426, 1.3664634705496859, -0.6651946734866135, 0.3515100700930197,
+        0.9034701816518086,
       ],
     ])
     let y = [
-      0.5405251317548021, 1.9350880340988528, -0.2696203273419135, -0.24355867907910456,
-      1.0023136012756912,
+      0.09401229776087457, -0.7434992493538084, -0.9217253762584194, -0.45772582566733916,
+      0.2201951234700494,
     ]
     let problem = try problem(x, y, h: 3, pooling: "sum", beta: 0.1)
     let result = try CellGeneration().solve(problem, limits: Self.limits)
@@ -194,7 +194,7 @@ struct CellGenerationTests {
     let second = try CellGeneration().solve(
       problem, start: first.network, limits: SolveLimits(relativeGap: 1e-6))
     #expect(second.objective.total <= first.objective.total)
-    #expect(second.cellCount == 0)
+    #expect(second.rounds <= 3)
   }
 
   @Test func averagePoolingIsSumPoolingWithKTimesTheStrength() throws {
@@ -206,7 +206,7 @@ struct CellGenerationTests {
         activation: .relu, loss: SquaredLoss(targets: fixture.targets),
         lambda: factor * fixture.beta / 6)
       return try CellGeneration().solve(
-        problem, limits: SolveLimits(relativeGap: 1e-9)
+        problem, limits: SolveLimits(relativeGap: 1e-10, iterations: 200, seconds: 30)
       ).objective.total
     }
     // Signals of length 6 and filters of length 2 have 5 positions.

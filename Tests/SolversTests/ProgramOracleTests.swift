@@ -126,7 +126,8 @@ struct ProgramOracleTests {
       geometry: PatchGeometry(length: test.length, filterLength: test.h),
       pooling: Pooling(parsing: test.pooling), activation: .relu,
       loss: SquaredLoss(targets: targets), lambda: test.lambda)
-    let result = try CellGeneration().solve(problem, limits: SolveLimits(relativeGap: 1e-7))
+    let result = try CellGeneration().solve(
+      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 30))
     #expect(result.status == .converged)
     #expect(result.objective.total >= test.optimum * (1 - 1e-7))
     #expect(result.objective.total <= test.optimum * (1 + 1e-6))
