@@ -29,7 +29,7 @@ public struct CellGeneration: Sendable {
 
     /// Settings with given values.
     public init(
-      seed: UInt64 = 0, starts: Int = 96, filtersPerRound: Int = 12, polishIterations: Int = 200,
+      seed: UInt64 = 0, starts: Int = 192, filtersPerRound: Int = 12, polishIterations: Int = 200,
       masterGap: Double = 1e-10, maximumNeurons: Int = 2000
     ) {
       self.seed = seed
@@ -161,19 +161,17 @@ private struct CellGenerationRun {
   private mutating func improve(gap: Double, _ observer: TraceObserver) throws {
     try optimizeWeights(gap: gap, iterations: 80)
     report("master", observer)
-    polish(iterations: settings.polishIterations, observer)
-    try merge()
+    polish(iterations: settings.polishIterations)
     report("polish", observer)
   }
 
   /// The last digits: weights to the master gap, long polishing, and the dual norm at the final network.
   private mutating func finish(_ observer: TraceObserver) throws {
     guard limits.interruption(since: watch) == nil else { return }
-    polish(iterations: 5 * settings.polishIterations, observer)
-    try merge()
+    polish(iterations: 5 * settings.polishIterations)
     try optimizeWeights(gap: settings.masterGap, iterations: 3000)
     report("master", observer)
-    _ = price(starts: settings.starts)
+    _ = price(starts: 4 * settings.starts)
     report("pricing", observer)
   }
 
@@ -218,42 +216,33 @@ private struct CellGenerationRun {
     seconds["master", default: 0] += clock.seconds
   }
 
-  /// L-BFGS on filters and output weights of the balanced network.
-  private mutating func polish(iterations: Int, _ observer: TraceObserver) {
+  /// Descends over filters and output weights together: freely, then with equal neurons joined, then along the faces
+  /// of the arrangement on which filters lie.
+  private mutating func polish(iterations: Int) {
     guard network.neuronCount > 0 else { return }
     let clock = Stopwatch()
-    let result = JointDescent(problem: problem).minimize(
-      from: network, iterations: iterations
-    ) { _, _ in limits.interruption(since: watch) != nil }
-    accept(result.balanced())
+    accept(descended(from: network, iterations: iterations))
+    for cosine in [1 - 1e-6, 1 - 1e-9, 1 - 1e-12] {
+      let merged = network.joiningEqualNeurons(cosine: cosine)
+      guard merged.neuronCount < network.neuronCount else { break }
+      if accept(descended(from: merged, iterations: iterations / 4), allowing: 1e-12) { break }
+    }
+    for tolerance in [1e-4, 1e-6] {
+      let faces = ActivationFaces(of: network.filters, in: problem, tolerance: tolerance)
+      guard !faces.isTrivial else { break }
+      if accept(descended(from: network, iterations: iterations, faces: faces)) { break }
+    }
     seconds["polish", default: 0] += clock.seconds
   }
 
-  /// Joins neurons whose filters point the same way, where that does not raise the objective.
-  private mutating func merge() throws {
-    let unit = network.filters.withUnitRows
-    let cosines = BLAS.product(unit, .plain, unit, .transposed)
-    var isMerged = [Bool](repeating: false, count: network.neuronCount)
-    var merged = network
-    let size = network.windowCount * network.outputCount
-    for j in 0..<network.neuronCount where !isMerged[j] {
-      for other in j + 1..<max(j + 1, network.neuronCount)
-      where !isMerged[other] && cosines[j, other] > 1 - 1e-6 {
-        // Balanced neurons: output weights per unit filter add up along the common direction.
-        let (first, second) = (merged.filterNorm(j), merged.filterNorm(other))
-        guard first > 0, second > 0 else { continue }
-        for e in 0..<size {
-          let sum =
-            merged.outputWeights.elements[j * size + e] * first
-            + merged.outputWeights.elements[other * size + e] * second
-          merged.outputWeights.elements[j * size + e] = sum
-          merged.outputWeights.elements[other * size + e] = 0
-        }
-        for e in 0..<unit.columns { merged.filters[j, e] /= first }
-        isMerged[other] = true
-      }
-    }
-    if isMerged.contains(true) { accept(merged.balanced()) }
+  private func descended(
+    from start: Network, iterations: Int, faces: ActivationFaces? = nil
+  ) -> Network {
+    var descent = JointDescent(problem: problem)
+    descent.faces = faces
+    return descent.minimize(from: start.balanced(), iterations: iterations) { _, _ in
+      limits.interruption(since: watch) != nil
+    }.balanced()
   }
 
   /// Looks for the filters of largest dual norm; returns those above lambda, most violated first.
@@ -274,12 +263,14 @@ private struct CellGenerationRun {
     return filters.selectingRows(Array(violated.prefix(settings.filtersPerRound)))
   }
 
-  /// Takes a network when its objective is no higher.
-  private mutating func accept(_ candidate: Network) {
+  /// Takes a network when its objective is no higher, up to a relative slack.
+  @discardableResult
+  private mutating func accept(_ candidate: Network, allowing slack: Double = 0) -> Bool {
     let value = problem.objective(of: candidate)
-    guard value.total <= objective.total else { return }
+    guard value.total <= objective.total * (1 + slack) else { return false }
     network = candidate
     objective = value
+    return true
   }
 
   private func report(_ phase: String, _ observer: TraceObserver) {
@@ -291,5 +282,35 @@ private struct CellGenerationRun {
 }
 
 extension Network {
-  fileprivate func filterNorm(_ j: Int) -> Double { BLAS.norm(Array(filters.row(j))) }
+  /// The network with each set of neurons whose filters point the same way replaced by one neuron.
+  ///
+  /// - Parameter cosine: Least cosine of two filters that count as pointing the same way.
+  fileprivate func joiningEqualNeurons(cosine: Double) -> Network {
+    let unit = filters.withUnitRows
+    let cosines = BLAS.product(unit, .plain, unit, .transposed)
+    let (norms, outer) = (filterNorms, outputNorms)
+    let size = windowCount * outputCount
+    var result = self
+    var isJoined = [Bool](repeating: false, count: neuronCount)
+    for j in 0..<neuronCount where !isJoined[j] {
+      let equal = (j..<neuronCount).filter { !isJoined[$0] && cosines[j, $0] >= cosine }
+      guard equal.count > 1 else { continue }
+      // Output weights per unit filter add up; the direction is the mean weighted by mass.
+      for e in 0..<size {
+        result.outputWeights.elements[j * size + e] = equal.reduce(0) {
+          $0 + norms[$1] * outputWeights.elements[$1 * size + e]
+        }
+      }
+      for e in 0..<unit.columns {
+        result.filters[j, e] = equal.reduce(0) { $0 + norms[$1] * outer[$1] * unit[$1, e] }
+      }
+      let length = BLAS.norm(Array(result.filters.row(j)))
+      for e in 0..<unit.columns { result.filters[j, e] /= max(length, .leastNormalMagnitude) }
+      for other in equal.dropFirst() {
+        isJoined[other] = true
+        for e in 0..<size { result.outputWeights.elements[other * size + e] = 0 }
+      }
+    }
+    return result.balanced()
+  }
 }

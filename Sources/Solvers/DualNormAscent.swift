@@ -42,15 +42,33 @@ package struct DualNormAscent: Sendable {
     var (found, norms) = ascend(problem, dual, filters, steps: max(4, steps / 4))
     (found, norms) = DualNormAscent.distinct(found, norms, limit: max(24, starts / 4))
     (found, norms) = ascend(problem, dual, found, steps: steps)
+    (found, norms) = DualNormAscent.distinct(found, norms, limit: 24)
+    for tolerance in [1e-3, 1e-5] {
+      // Where ascent jams at a kink, it goes on along the face; what rises is kept.
+      let faces = ActivationFaces(of: found, in: problem, tolerance: tolerance)
+      let (moved, movedNorms) = ascend(
+        problem, dual, faces.projected(found).withUnitRows, steps: steps / 2, faces: faces)
+      for j in norms.indices where movedNorms[j] > norms[j] {
+        norms[j] = movedNorms[j]
+        for e in 0..<found.columns { found[j, e] = moved[j, e] }
+      }
+      (found, norms) = ascend(problem, dual, found, steps: steps / 2)
+    }
     return DualNormAscent.distinct(found, norms, limit: found.rows)
   }
 
   private func ascend(
-    _ problem: TrainingProblem, _ dual: Matrix, _ start: Matrix, steps: Int
+    _ problem: TrainingProblem, _ dual: Matrix, _ start: Matrix, steps: Int,
+    faces: ActivationFaces? = nil
   ) -> (filters: Matrix, norms: [Double]) {
     var filters = start
     let h = filters.columns
-    var (norms, gradients) = problem.dualNorms(of: filters, dual: dual)
+    func evaluate(_ filters: Matrix, _ indices: [Int]) -> (norms: [Double], gradients: Matrix) {
+      let (norms, gradients) = problem.dualNorms(of: filters, dual: dual)
+      guard let faces else { return (norms, gradients) }
+      return (norms, faces.selecting(indices).projected(gradients))
+    }
+    var (norms, gradients) = evaluate(filters, Array(0..<filters.rows))
     var lengths = [Double](repeating: 1, count: filters.rows)
     var active = Array(0..<filters.rows)
     for _ in 0..<steps {
@@ -62,7 +80,7 @@ package struct DualNormAscent: Sendable {
         }
       }
       trial = trial.withUnitRows
-      let (trialNorms, trialGradients) = problem.dualNorms(of: trial, dual: dual)
+      let (trialNorms, trialGradients) = evaluate(trial, active)
       var remaining: [Int] = []
       for (row, j) in active.enumerated() {
         let gain = trialNorms[row] - norms[j]
@@ -100,26 +118,53 @@ package struct DualNormAscent: Sendable {
     return (filters.selectingRows(kept), kept.map { norms[$0] })
   }
 
-  /// Unit directions: a third Gaussian, a third differences of patches, a third weighted differences, of either sign.
+  /// Unit directions: a third Gaussian, a third Gaussian in coordinates in which patches are white, a third differences
+  /// of two patches.
+  ///
+  /// White coordinates make the responses of a random filter to all patches vary alike; plain Gaussian filters mostly
+  /// see the common brightness of a patch.
   private func randomDirections(_ problem: TrainingProblem) -> Matrix {
     var generator = SeededGenerator(seed: seed)
     let h = problem.geometry.patchDimension
+    let whitening = whiteningMap(problem, &generator)
     var result = Matrix(rows: starts, columns: h)
     for row in 0..<starts {
       var direction = (0..<h).map { _ in generator.normal() }
-      if row % 3 != 0 {
+      if row % 3 == 1 {
+        direction = BLAS.product(
+          Matrix([direction]), .plain, whitening, .plain
+        ).elements
+      } else if row % 3 == 2 {
         let (first, second) = (
           randomPatch(problem, &generator), randomPatch(problem, &generator)
         )
-        let sign = generator.uniform() < 0.5 ? -1.0 : 1.0
-        let weight = row % 3 == 1 ? 1 : generator.uniform()
-        for e in 0..<h {
-          direction[e] = sign * (first[e] - weight * second[e]) + 0.05 * direction[e]
-        }
+        for e in 0..<h { direction[e] = first[e] - second[e] + 0.05 * direction[e] }
       }
       for e in 0..<h { result[row, e] = direction[e] }
     }
     return result.withUnitRows
+  }
+
+  /// `C^{-1/2}` for the second moments `C` of the patches of a few random samples, shape `[h, h]`.
+  private func whiteningMap(
+    _ problem: TrainingProblem, _ generator: inout SeededGenerator
+  ) -> Matrix {
+    let h = problem.geometry.patchDimension
+    var moments = Matrix(rows: h, columns: h)
+    for _ in 0..<min(200, problem.sampleCount) {
+      let patches = problem.patches(ofSample: generator.integer(below: problem.sampleCount))
+      let part = BLAS.product(patches, .transposed, patches, .plain)
+      BLAS.add(1, part.elements, to: &moments.elements)
+    }
+    guard let (values, vectors) = try? LAPACK.symmetricEigen(moments),
+      let largest = values.last, largest > 0
+    else { return .identity(h) }
+    var scaled = vectors
+    for (i, value) in values.enumerated() {
+      let factor = 1 / max(value, 1e-6 * largest).squareRoot()
+      for e in 0..<h { scaled[i, e] *= factor }
+    }
+    return BLAS.product(vectors, .transposed, scaled, .plain)
   }
 
   private func randomPatch(

@@ -7,6 +7,8 @@ import Tensors
 /// At kinks of the ReLU the derivative of the inactive side is used.
 package struct JointDescent {
   package let problem: TrainingProblem
+  /// Faces that the filters must stay on; nil for free descent.
+  var faces: ActivationFaces?
   package var relativeDecrease = 1e-13
 
   package init(problem: TrainingProblem) { self.problem = problem }
@@ -21,8 +23,9 @@ package struct JointDescent {
     from network: Network, iterations: Int, shouldStop: (Int, Double) -> Bool = { _, _ in false }
   ) -> Network {
     let solver = LBFGS(iterations: iterations, relativeDecrease: relativeDecrease)
+    let filters = faces?.projected(network.filters) ?? network.filters
     let result = solver.minimize(
-      from: network.filters.elements + network.outputWeights.elements,
+      from: filters.elements + network.outputWeights.elements,
       shouldStop: { iteration, value, _ in shouldStop(iteration, value) },
       evaluate: { evaluate($0, like: network) })
     return network.withParameters(result.point)
@@ -33,7 +36,8 @@ package struct JointDescent {
     let current = network.withParameters(parameters)
     let (loss, filters, weights) = problem.lossAndGradient(
       filters: current.filters, outputWeights: current.outputWeights)
-    var gradient = filters.elements + weights.elements
+    let along = faces?.projected(filters) ?? filters
+    var gradient = along.elements + weights.elements
     BLAS.add(problem.lambda, parameters, to: &gradient)
     return (loss + 0.5 * problem.lambda * BLAS.dot(parameters, parameters), gradient)
   }

@@ -1,0 +1,68 @@
+import Foundation
+
+/// JSON that other programs read: sorted keys, numbers finite or null.
+public enum JSON {
+  /// The text of a value, with a line break at the end.
+  ///
+  /// - Parameter value: A value whose numbers are finite; wrap others in `Finite`.
+  /// - Returns: Indented JSON.
+  /// - Throws: `EncodingError` when a number is infinite or not a number.
+  public static func text(of value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+  }
+
+  /// The text of a value in one line.
+  static func line(of value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  }
+}
+
+/// A number that is written as null when it is absent, infinite or not a number.
+public struct Finite: Sendable, Equatable, Codable {
+  /// The number, nil when there is no finite one.
+  public let value: Double?
+
+  /// The number if it is finite.
+  ///
+  /// - Parameter value: Any number, or nil.
+  public init(_ value: Double?) { self.value = value.flatMap { $0.isFinite ? $0 : nil } }
+
+  /// Reads a number or null.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    self.init(container.decodeNil() ? nil : try container.decode(Double.self))
+  }
+
+  /// Writes the number or null.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    if let value { try container.encode(value) } else { try container.encodeNil() }
+  }
+}
+
+/// A text that is written as null when it is absent.
+public struct TextOrNull: Sendable, Equatable, Codable {
+  /// The text.
+  public let value: String?
+
+  /// The text, or nothing.
+  ///
+  /// - Parameter value: A text or nil.
+  public init(_ value: String?) { self.value = value }
+
+  /// Reads a text or null.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    value = container.decodeNil() ? nil : try container.decode(String.self)
+  }
+
+  /// Writes the text or null.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    if let value { try container.encode(value) } else { try container.encodeNil() }
+  }
+}

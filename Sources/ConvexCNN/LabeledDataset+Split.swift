@@ -1,0 +1,56 @@
+import Tensors
+
+/// Training samples, and a held-out set if there is one.
+public struct Dataset: Sendable, Equatable {
+  /// Samples to train on.
+  public let train: LabeledDataset
+  /// Samples that training never sees.
+  public let test: LabeledDataset?
+
+  /// Training samples with an optional held-out set.
+  public init(train: LabeledDataset, test: LabeledDataset? = nil) {
+    self.train = train
+    self.test = test
+  }
+}
+
+extension LabeledDataset {
+  /// Number of samples.
+  public var sampleCount: Int { labels.sampleCount }
+
+  /// Some of the samples, in the order given, under another name.
+  public func selecting(_ samples: [Int], name: String) -> LabeledDataset {
+    LabeledDataset(
+      name: name, images: images.selecting(samples), isSignal: isSignal,
+      labels: labels.selecting(samples), classNames: classNames)
+  }
+
+  /// Splits off a share of the samples, of each class as nearly as whole numbers allow.
+  ///
+  /// - Parameters:
+  ///   - fraction: Share of the test set, above 0 and below 1.
+  ///   - seed: Seed of the choice.
+  /// - Returns: Training and test samples, each in their original order.
+  /// - Throws: `InputError` when one of the two would be empty.
+  public func split(testFraction fraction: Double, seed: UInt64) throws -> Dataset {
+    var generator = SeededGenerator(seed: seed)
+    let classes = labels.classIndices ?? [Int](repeating: 0, count: sampleCount)
+    let groups = Dictionary(grouping: classes.indices) { classes[$0] }
+    var isTest = [Bool](repeating: false, count: sampleCount)
+    for (_, group) in groups.sorted(by: { $0.key < $1.key }) {
+      let order = generator.permutation(group.count)
+      for p in order.prefix(Int((fraction * Double(group.count)).rounded())) {
+        isTest[group[p]] = true
+      }
+    }
+    let test = isTest.indices.filter { isTest[$0] }
+    let train = isTest.indices.filter { !isTest[$0] }
+    guard !test.isEmpty, !train.isEmpty else {
+      throw InputError(
+        .data, "--test-fraction \(fraction)", expected: "at least one training and one test sample",
+        found: "\(train.count) and \(test.count) of \(sampleCount)", advice: "Use more data.")
+    }
+    return Dataset(
+      train: selecting(train, name: "\(name) train"), test: selecting(test, name: "\(name) test"))
+  }
+}

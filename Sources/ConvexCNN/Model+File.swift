@@ -1,0 +1,120 @@
+import ConvexPrograms
+import Convolutions
+import Formats
+import Foundation
+import Tensors
+
+// The model file: safetensors whose bytes depend on the network and its flags only. No times, no number of threads.
+
+extension Model {
+  /// Writes the model as safetensors.
+  ///
+  /// `conv.weight` `[m, channels, height, width]` (`[m, channels, length]` for signals), `conv.bias` `[m]`,
+  /// `head.weight` `[c, m * windows]` with column `j * windows + q`, gates likewise as `gates.weight` and `gates.bias`,
+  /// `cells.gates` `[P, h]`, `standardization.mean` and `standardization.scale`; flags and claim in the metadata.
+  ///
+  /// - Parameter path: Where the file is to be; it appears only when it is complete.
+  /// - Throws: `FormatError` when it cannot be written.
+  public func write(to path: String) throws {
+    var tensors: [(name: String, tensor: Tensor)] = []
+    let geometry = network.geometry
+    func add(_ filters: Matrix, _ name: String) {
+      let size = geometry.patchDimension - (geometry.hasBias ? 1 : 0)
+      var weights: [Double] = []
+      var biases: [Double] = []
+      for j in 0..<filters.rows {
+        weights.append(contentsOf: filters.row(j).prefix(size))
+        if geometry.hasBias { biases.append(filters[j, size]) }
+      }
+      tensors.append(
+        ("\(name).weight", Tensor(shape: [filters.rows] + filterShape, elements: weights)))
+      if geometry.hasBias {
+        tensors.append(("\(name).bias", Tensor(shape: [filters.rows], elements: biases)))
+      }
+    }
+    func add(matrix: Matrix, _ name: String) {
+      let shape = [matrix.rows, matrix.columns]
+      tensors.append((name, Tensor(shape: shape, elements: matrix.elements)))
+    }
+    add(network.filters, "conv")
+    add(matrix: network.outputWeights.transposed, "head.weight")
+    if let own = network.gates { add(own, "gates") }
+    if let gates { add(matrix: gates, "cells.gates") }
+    if standardization.mode != .none {
+      tensors.append(("standardization.mean", standardization.mean))
+      tensors.append(("standardization.scale", standardization.scale))
+    }
+    try Safetensors(tensors: tensors, metadata: try metadata()).write(to: path)
+  }
+
+  private var filterShape: [Int] {
+    let g = network.geometry
+    return g.isSignal
+      ? [g.channels, g.filterWidth] : [g.channels, g.filterHeight, g.filterWidth]
+  }
+
+  private func metadata() throws -> [String: String] {
+    var result = [
+      "ccnn.schema": "\(Package.schema)", "ccnn.version": Package.version,
+      "ccnn.configuration": try JSON.line(of: configuration), "ccnn.loss": lossName,
+      "ccnn.lambda": "\(lambda)", "ccnn.labels": samples.labels.name,
+      "ccnn.shape": try JSON.line(of: samples.shape),
+      "ccnn.classes": try JSON.line(of: samples.classNames),
+    ]
+    for (key, value) in certificate { result["ccnn.certificate.\(key)"] = value }
+    return result
+  }
+
+  /// Reads a model that `write(to:)` wrote.
+  ///
+  /// - Parameter path: The file.
+  /// - Throws: `FormatError` when the file is damaged or unreadable, `InputError` when a tensor or an entry of the
+  ///   metadata is missing, not finite or of another shape than the flags say.
+  public init(contentsOf path: String) throws {
+    try self.init(ModelReader(path: path, file: try Safetensors.read(path)))
+  }
+
+  private init(_ reader: ModelReader) throws {
+    let schema = try reader.text("schema")
+    guard schema == "\(Package.schema)" else {
+      throw reader.error("ccnn.schema", "\(Package.schema)", schema)
+    }
+    configuration = try reader.json("configuration")
+    lossName = try reader.text("loss")
+    lambda = try reader.number("lambda")
+    let name = try reader.text("labels")
+    guard let labels = LabelKind(name: name) else {
+      throw reader.error("ccnn.labels", "classes:N, signs or regression:N", name)
+    }
+    let shape: [Int] = try reader.json("shape")
+    guard shape.count == 3, shape.allSatisfy({ $0 >= 1 && $0 <= 1 << 20 }) else {
+      throw reader.error("ccnn.shape", "three positive numbers", "\(shape)")
+    }
+    samples = SampleKind(shape: shape, labels: labels, classNames: try reader.json("classes"))
+    let classCount = labels == .signs ? 2 : labels.outputCount(loss: "squared")
+    if case .regression = labels {
+    } else if samples.classNames.count != classCount {
+      throw reader.error(
+        "ccnn.classes", "\(classCount) names", "\(samples.classNames.count)")
+    }
+    guard ["squared", "logistic", "softmax"].contains(lossName) else {
+      throw reader.error("ccnn.loss", "squared, logistic or softmax", lossName)
+    }
+    let geometry = try configuration.geometry(on: shape)
+    let pooling = try Pooling(parsing: configuration.pooling)
+    let filters = try reader.filters("conv", geometry)
+    let windows = try pooling.map(for: geometry).outputCount
+    let head = try reader.matrix(
+      "head.weight", rows: labels.outputCount(loss: lossName), columns: filters.rows * windows)
+    let isGated = configuration.activation == .gated
+    network = try Network(
+      geometry: geometry, pooling: pooling, activation: configuration.activation, filters: filters,
+      gates: isGated ? try reader.filters("gates", geometry, rows: filters.rows) : nil,
+      outputWeights: head.transposed)
+    gates =
+      isGated
+      ? try reader.matrix("cells.gates", rows: nil, columns: geometry.patchDimension) : nil
+    standardization = try reader.standardization(configuration.standardize, shape: shape)
+    certificate = reader.certificate
+  }
+}

@@ -1,0 +1,102 @@
+public import ConvexPrograms
+public import Convolutions
+public import Tensors
+
+/// A trained network with all that is needed to use it: units, labels, strength, and what was proven.
+public struct Model: Sendable, Equatable {
+  /// The flags it was trained with.
+  public let configuration: TrainingConfiguration
+  /// Shape of samples and kind of labels.
+  public let samples: SampleKind
+  /// Units of the network's input.
+  public let standardization: Standardization
+  /// Name of the loss.
+  public let lossName: String
+  /// Regularization strength.
+  public let lambda: Double
+  /// The network, on standardized images.
+  public let network: Network
+  /// All gates of the gated program, `[P, h]`; nil for other activations.
+  public let gates: Matrix?
+  /// What was proven, in the words and numbers of the certificate.
+  public let certificate: [String: String]
+
+  /// A model with all its parts.
+  public init(
+    configuration: TrainingConfiguration, samples: SampleKind, standardization: Standardization,
+    lossName: String, lambda: Double, network: Network, gates: Matrix?,
+    certificate: [String: String]
+  ) {
+    self.configuration = configuration
+    self.samples = samples
+    self.standardization = standardization
+    self.lossName = lossName
+    self.lambda = lambda
+    self.network = network
+    self.gates = gates
+    self.certificate = certificate
+  }
+
+  /// Outputs of the network.
+  ///
+  /// - Parameters:
+  ///   - images: Batch of shape `[n, channels, height, width]` in the units of the data.
+  ///   - backend: Product used by the convolution layer.
+  ///   - threads: Threads to use; the outputs do not depend on it.
+  /// - Returns: Outputs of shape `[n, c]`.
+  /// - Throws: `InputError` when the images have another shape than the model's.
+  public func predictions(
+    of images: Tensor, backend: ConvolutionBackend = .auto, threads: Int = 1
+  ) throws -> Matrix {
+    try samples.check(images, place: "images")
+    // The layer of a training problem does the work; its targets are not looked at.
+    let targets = Matrix(rows: images.shape[0], columns: network.outputCount)
+    let problem = try TrainingProblem(
+      images: standardization.applied(to: images), geometry: network.geometry,
+      pooling: network.pooling, activation: network.activation, loss: SquaredLoss(targets: targets),
+      lambda: lambda, backend: backend, threads: threads)
+    return problem.predictions(of: network)
+  }
+
+  /// Compares the network's predictions with labels.
+  ///
+  /// - Parameters:
+  ///   - data: Samples of the model's kind.
+  ///   - backend: Product used by the convolution layer.
+  ///   - threads: Threads to use.
+  /// - Returns: Loss, accuracy or R2, and confusion matrix.
+  /// - Throws: `InputError` when shape or labels are of another kind.
+  public func evaluation(
+    on data: LabeledDataset, backend: ConvolutionBackend = .auto, threads: Int = 1
+  ) throws -> Evaluation {
+    try samples.check(data)
+    return Evaluation(
+      predictions: try predictions(of: data.images, backend: backend, threads: threads),
+      labels: data.labels, classNames: samples.classNames,
+      loss: try data.labels.loss(named: lossName))
+  }
+}
+
+extension TrainingConfiguration {
+  /// The patch geometry of the flags on samples of a shape.
+  ///
+  /// - Parameter shape: Shape `[channels, height, width]` of one sample.
+  /// - Returns: The geometry.
+  /// - Throws: `GeometryError` when the filter does not fit.
+  public func geometry(on shape: [Int]) throws -> PatchGeometry {
+    let padding = PatchGeometry.Padding(rawValue: padding) ?? .valid
+    if filter.isSignal {
+      guard shape[1] == 1 else {
+        throw InputError(
+          .data, "--filter \(filter.rawValue)", expected: "signals", found: "images of \(shape)",
+          advice: "Give the height and width of filters, for example 3x3.")
+      }
+      return try PatchGeometry(
+        channels: shape[0], length: shape[2], filterLength: filter.width, stride: stride,
+        padding: padding, hasBias: bias)
+    }
+    return try PatchGeometry(
+      channels: shape[0], imageHeight: shape[1], imageWidth: shape[2], filterHeight: filter.height,
+      filterWidth: filter.width, stride: stride, padding: padding, hasBias: bias)
+  }
+}

@@ -1,0 +1,118 @@
+import Arrangements
+import ConvexPrograms
+import Convolutions
+import Solvers
+import Tensors
+
+/// A training set in the units of the network, with loss and geometry: all of a problem but its strength.
+struct PreparedTask {
+  let images: Tensor
+  let standardization: Standardization
+  let loss: any Loss
+  let geometry: PatchGeometry
+  let pooling: Pooling
+  private let base: TrainingProblem
+
+  /// Standardizes training data (with a fit, or as a model says) and checks that flags and data go together.
+  init(
+    _ configuration: TrainingConfiguration, _ data: LabeledDataset, _ threads: Int,
+    standardization fixed: Standardization? = nil, backend: ConvolutionBackend = .im2col
+  ) throws {
+    standardization =
+      fixed ?? Standardization(fitting: configuration.standardize, to: data.images)
+    images = standardization.applied(to: data.images)
+    loss = try data.labels.loss(named: configuration.loss ?? data.labels.defaultLossName)
+    geometry = try configuration.geometry(on: Array(images.shape.dropFirst()))
+    pooling = try Pooling(parsing: configuration.pooling)
+    base = try TrainingProblem(
+      images: images, geometry: geometry, pooling: pooling, activation: configuration.activation,
+      loss: loss, lambda: 0, backend: backend, threads: threads)
+  }
+
+  /// The problem at a strength.
+  func problem(lambda: Double) -> TrainingProblem {
+    var problem = base
+    problem.lambda = lambda
+    return problem
+  }
+
+  /// Cells, program and strength of the flags.
+  ///
+  /// - Parameters:
+  ///   - configuration: The model flags.
+  ///   - given: Gates of a model to start from; sampled ones otherwise.
+  /// - Returns: The plan, with a positive strength.
+  /// - Throws: `InputError` when there are fewer cells than asked for or labels say nothing.
+  func cells(_ configuration: TrainingConfiguration, gates given: Matrix? = nil) throws -> CellPlan
+  {
+    var gates = given
+    if case .sample(let count) = configuration.cells, configuration.activation == .gated {
+      gates =
+        try given
+        ?? GateSampler(
+          patches: PatchSet(images: images, geometry: geometry).patches, seed: configuration.seed
+        ).gates(count)
+    }
+    let program =
+      configuration.activation == .relu ? nil : try GatedProgram(problem: base, gates: gates)
+    let lambdaMax =
+      program?.composite.lambdaMax ?? estimatedLambdaMax(base, seed: configuration.seed)
+    let lambda =
+      switch configuration.strength {
+      case .lambda(let lambda): lambda
+      case .ratio(let ratio): ratio * lambdaMax
+      }
+    guard lambda > 0 else {
+      throw InputError(
+        .data, "lambdaMax", expected: "a positive number", found: "\(lambdaMax)",
+        advice: "The labels do not depend on the samples; check the data, or give --lambda.")
+    }
+    return CellPlan(program: program, gates: gates, lambdaMax: lambdaMax, lambda: lambda)
+  }
+}
+
+/// Over which cells a problem is solved, and how strongly it is regularized.
+struct CellPlan {
+  /// The convex program of gated and linear networks; nil for ReLU, whose cells are generated.
+  let program: GatedProgram?
+  /// All gates of the program, nil unless gated.
+  let gates: Matrix?
+  /// Smallest strength whose solution is zero; for ReLU a lower bound found by ascent.
+  let lambdaMax: Double
+  /// Regularization strength.
+  let lambda: Double
+
+  /// How `lambdaMax` was found.
+  var lambdaMaxKind: String {
+    program == nil ? "a lower bound found by ascent" : "exact over these cells"
+  }
+}
+
+/// Wall time of named phases.
+struct PhaseClock {
+  private(set) var phases: [TrainingResult.Phase] = []
+  private let start = ContinuousClock.now
+
+  /// Seconds since the clock began.
+  var total: Double { Self.seconds(since: start) }
+
+  /// Runs a phase and notes how long it took.
+  mutating func time<Value>(_ name: String, _ work: () throws -> Value) rethrows -> Value {
+    let start = ContinuousClock.now
+    let value = try work()
+    phases.append(TrainingResult.Phase(name: name, seconds: Self.seconds(since: start)))
+    return value
+  }
+
+  /// Puts the parts of the last phase, if there are any, in its place.
+  mutating func replaceLast(by parts: [(name: String, seconds: Double)]) {
+    guard !parts.isEmpty else { return }
+    phases.removeLast()
+    phases += parts.map { TrainingResult.Phase(name: $0.name, seconds: $0.seconds) }
+  }
+
+  private static func seconds(since start: ContinuousClock.Instant) -> Double {
+    let elapsed = ContinuousClock.now - start
+    return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+  }
+}

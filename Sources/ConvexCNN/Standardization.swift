@@ -1,0 +1,90 @@
+public import Tensors
+
+/// A shift and scale of pixels that is fitted on training data and recorded in the model.
+///
+/// `x' = (x - mean) / scale`, with one number for all pixels (`global`) or one for each pixel (`pixel`).
+public struct Standardization: Sendable, Equatable {
+  /// How the numbers are shared between pixels.
+  public enum Mode: String, Sendable, CaseIterable, Codable {
+    /// Pixels are used as they are.
+    case none
+    /// One mean and one scale for all pixels.
+    case global
+    /// One mean and one scale for each pixel of each channel.
+    case pixel
+  }
+
+  /// How the numbers are shared between pixels.
+  public let mode: Mode
+  /// Means: empty, shape `[1]`, or the shape `[channels, height, width]` of one image.
+  public let mean: Tensor
+  /// Positive scales, same shape as `mean`.
+  public let scale: Tensor
+
+  /// The standardization that changes nothing.
+  public static let identity = Standardization(
+    mode: .none, mean: Tensor(shape: [0], elements: []), scale: Tensor(shape: [0], elements: []))
+
+  /// A standardization with given numbers.
+  ///
+  /// - Precondition: `mean` and `scale` have equal shapes.
+  public init(mode: Mode, mean: Tensor, scale: Tensor) {
+    precondition(
+      mean.shape == scale.shape,
+      "Standardization: mean has shape \(mean.shape), scale \(scale.shape)")
+    self.mode = mode
+    self.mean = mean
+    self.scale = scale
+  }
+
+  /// Mean and standard deviation of training images; a deviation of zero becomes the scale 1.
+  ///
+  /// - Parameters:
+  ///   - mode: How the numbers are shared between pixels.
+  ///   - images: Training batch of shape `[n, channels, height, width]`, `n >= 1`.
+  public init(fitting mode: Mode, to images: Tensor) {
+    guard mode != .none else {
+      self = .identity
+      return
+    }
+    let pixels = mode == .global ? 1 : images.strideOfFirstAxis
+    let count = Double(max(1, images.elements.count / max(1, pixels)))
+    var mean = [Double](repeating: 0, count: pixels)
+    for (i, x) in images.elements.enumerated() { mean[i % pixels] += x }
+    for p in 0..<pixels { mean[p] /= count }
+    var scale = [Double](repeating: 0, count: pixels)
+    for (i, x) in images.elements.enumerated() {
+      let difference = x - mean[i % pixels]
+      scale[i % pixels] += difference * difference
+    }
+    for p in 0..<pixels {
+      let deviation = (scale[p] / count).squareRoot()
+      // Rounding of the mean leaves about eps |mean| where all values are equal.
+      scale[p] = deviation > 1e-12 * abs(mean[p]) ? deviation : 1
+    }
+    let shape = mode == .global ? [1] : Array(images.shape.dropFirst())
+    self.init(
+      mode: mode, mean: Tensor(shape: shape, elements: mean),
+      scale: Tensor(shape: shape, elements: scale))
+  }
+
+  /// Images in the units the network was trained in.
+  ///
+  /// - Parameter images: Batch of shape `[n, channels, height, width]`.
+  /// - Returns: Batch of the same shape.
+  /// - Precondition: For `pixel`, images have the shape that was fitted.
+  public func applied(to images: Tensor) -> Tensor {
+    guard mode != .none else { return images }
+    let pixels = mean.elements.count
+    precondition(
+      mode == .global || Array(images.shape.dropFirst()) == mean.shape,
+      "Standardization: expected images \(mean.shape), found \(images.shape.dropFirst())")
+    var result = images
+    for i in result.elements.indices {
+      result.elements[i] =
+        (images.elements[i] - mean.elements[i % pixels])
+        / scale.elements[i % pixels]
+    }
+    return result
+  }
+}

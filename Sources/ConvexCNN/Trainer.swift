@@ -1,0 +1,158 @@
+import Arrangements
+import Certificates
+import ConvexPrograms
+import Convolutions
+public import Solvers
+public import Tensors
+
+/// Training as in the papers: data, problem, strength, cells, solution, certificate, model.
+///
+/// The one place that touches every module.
+public struct Trainer: Sendable {
+  /// The model flags.
+  public let configuration: TrainingConfiguration
+  /// Threads to use; the model does not depend on it.
+  public let threads: Int
+  /// Wall-clock limit of solving, in seconds.
+  public let maximumSeconds: Double
+  /// Asked between steps; true ends training with `Interrupted`.
+  public let isInterrupted: @Sendable () -> Bool
+
+  /// The caller asked to stop before there was a certified model.
+  public struct Interrupted: Error, Sendable {
+    /// What was going on.
+    public let phase: String
+
+    /// An interruption during a phase.
+    public init(phase: String) { self.phase = phase }
+  }
+
+  /// A trainer.
+  ///
+  /// - Parameters:
+  ///   - configuration: The model flags.
+  ///   - threads: Threads to use.
+  ///   - maximumSeconds: Wall-clock limit of solving.
+  ///   - isInterrupted: Asked between steps; true ends training.
+  public init(
+    configuration: TrainingConfiguration, threads: Int = Parallel.processorCount,
+    maximumSeconds: Double = .infinity, isInterrupted: @escaping @Sendable () -> Bool = { false }
+  ) {
+    self.configuration = configuration
+    self.threads = threads
+    self.maximumSeconds = maximumSeconds
+    self.isInterrupted = isInterrupted
+  }
+
+  /// Trains a network and certifies it.
+  ///
+  /// - Parameters:
+  ///   - data: Training samples, and held-out ones that are only evaluated.
+  ///   - start: Model to start from, trained with the same architecture.
+  ///   - observer: Receives the solver's trace.
+  /// - Returns: The model and what to report about it.
+  /// - Throws: `InputError`, `GeometryError`, `ProgramError` or `ArrangementError` when flags and data do not go
+  ///   together, `Interrupted` when the caller asked to stop.
+  public func train(
+    on data: Dataset, from start: Model? = nil, observer: TraceObserver = { _ in }
+  ) throws -> (model: Model, result: TrainingResult) {
+    var phases = PhaseClock()
+    let task = try phases.time("prepare") { try PreparedTask(configuration, data.train, threads) }
+    try start.map { try requireSameArchitecture($0, task) }
+    let cells = try phases.time("lambda") { try task.cells(configuration, gates: start?.gates) }
+    let problem = task.problem(lambda: cells.lambda)
+    try requireUninterrupted("lambda")
+    let solution = try phases.time("solve") {
+      try solve(problem, cells, from: start?.network, observer)
+    }
+    if solution.status == .interrupted { throw Interrupted(phase: "solve") }
+    phases.replaceLast(by: solution.phases)
+    let certificate = try phases.time("certify") {
+      try Certifier(images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
+        .certify(solution.network, gates: cells.gates, targetGap: configuration.gap)
+    }
+    try requireUninterrupted("certify")
+    let model = Model(
+      configuration: configuration, samples: data.train.kind,
+      standardization: task.standardization, lossName: task.loss.name, lambda: cells.lambda,
+      network: solution.network, gates: cells.gates, certificate: certificate.record)
+    var result = try phases.time("evaluate") {
+      try TrainingResult(
+        status: solution.status.rawValue, advice: solution.status.advice, certificate: certificate,
+        cells: cells, model: model, data: data, threads: threads)
+    }
+    result.cellCount = solution.cellCount
+    result.estimatedGap = Finite(solution.estimatedGap)
+    result.pricing = solution.pricing
+    result.phases = phases.phases
+    result.seconds = Finite(phases.total)
+    return (model, result)
+  }
+
+  private func requireUninterrupted(_ phase: String) throws {
+    if isInterrupted() { throw Interrupted(phase: phase) }
+  }
+
+  private func requireSameArchitecture(_ start: Model, _ task: PreparedTask) throws {
+    let network = start.network
+    guard network.geometry == task.geometry, network.pooling == task.pooling,
+      network.activation == configuration.activation, start.lossName == task.loss.name,
+      network.outputCount == task.loss.outputCount, start.standardization == task.standardization
+    else {
+      throw InputError(
+        .data, "--start", expected: "a model of the same architecture, loss and standardization",
+        found: "filter \(start.configuration.filter.rawValue), \(network.pooling), "
+          + "\(network.activation.rawValue), \(start.lossName)",
+        advice: "Train it with the same model flags.")
+    }
+  }
+
+  private func limits(gap: Double, iterations: Int) -> SolveLimits {
+    SolveLimits(
+      relativeGap: gap, iterations: iterations, seconds: maximumSeconds,
+      isInterrupted: isInterrupted)
+  }
+
+  private func solve(
+    _ problem: TrainingProblem, _ cells: CellPlan, from start: Network?, _ observer: TraceObserver
+  ) throws -> Solution {
+    guard let program = cells.program else {
+      return try generateCells(problem, from: start, observer)
+    }
+    let composite = CompositeProgram(
+      map: program.composite.map, loss: program.composite.loss,
+      regularizer: program.composite.regularizer, lambda: cells.lambda)
+    // The certifier subtracts rounding margins, so the solver aims a little lower.
+    let fista = FISTA().solve(
+      composite, from: try start.map { try program.point(from: $0) },
+      limits: limits(gap: 0.9 * configuration.gap, iterations: 1_000_000), observer: observer)
+    return Solution(
+      network: try program.network(from: fista.point), status: fista.status,
+      cellCount: cells.gates?.rows ?? 1, estimatedGap: fista.relativeGap,
+      pricing: "none (all cells of the program are in it)", phases: [])
+  }
+
+  private func generateCells(
+    _ problem: TrainingProblem, from start: Network?, _ observer: TraceObserver
+  ) throws -> Solution {
+    var settings = CellGeneration.Settings(seed: configuration.seed)
+    if let maximum = configuration.maximumCells { settings.maximumNeurons = maximum }
+    let run = try CellGeneration(settings: settings).solve(
+      problem, start: start, limits: limits(gap: configuration.gap, iterations: 10_000),
+      observer: observer)
+    return Solution(
+      network: run.network, status: run.status, cellCount: run.cellCount,
+      estimatedGap: run.estimatedGap,
+      pricing: "multi-start ascent (a lower bound of the dual norm)", phases: run.phases)
+  }
+
+  /// What a solver found.
+  private struct Solution {
+    let network: Network
+    let status: SolveStatus
+    let cellCount: Int
+    let estimatedGap: Double
+    let pricing: String
+    let phases: [(name: String, seconds: Double)]
+  }
+}

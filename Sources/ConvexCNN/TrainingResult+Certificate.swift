@@ -1,0 +1,98 @@
+import Certificates
+import ConvexPrograms
+public import Convolutions
+import Solvers
+import Tensors
+
+extension TrainingResult {
+  /// The result of a certified model on its data.
+  init(
+    status: String, advice: String, certificate: Certificate, cells: CellPlan, model: Model,
+    data: Dataset, threads: Int, backend: ConvolutionBackend = .im2col
+  ) throws {
+    let train = try model.evaluation(on: data.train, backend: backend, threads: threads)
+    let test = try data.test.map {
+      try model.evaluation(on: $0, backend: backend, threads: threads)
+    }
+    self.init(
+      status: status, statusAdvice: advice, objective: Finite(certificate.objective),
+      lowerBound: Finite(certificate.lowerBound), gap: Finite(certificate.gap),
+      relativeGap: Finite(certificate.relativeGap), claim: certificate.claim,
+      scope: certificate.scope.description, bound: certificate.bound.rawValue,
+      dualNormOverLambda: Finite(certificate.dualNormOverLambda),
+      lambda: Finite(certificate.lambda), lambdaMax: Finite(cells.lambdaMax),
+      lambdaMaxKind: cells.lambdaMaxKind, neuronCount: certificate.neuronCount,
+      cellCount: cells.gates?.rows ?? (cells.program == nil ? 0 : 1),
+      loss: Finite(certificate.loss),
+      regularization: Finite(certificate.regularization),
+      trainAccuracy: train.accuracy, testAccuracy: test?.accuracy ?? Finite(nil),
+      testLoss: test?.loss ?? Finite(nil), pricing: "none", estimatedGap: Finite(nil),
+      seconds: Finite(nil), phases: [], model: model.configuration)
+  }
+}
+
+extension Certificate {
+  /// The certificate as recorded in model files.
+  var record: [String: String] {
+    [
+      "claim": claim, "scope": scope.description, "bound": bound.rawValue,
+      "objective": "\(objective)", "lowerBound": "\(lowerBound)", "relativeGap": "\(relativeGap)",
+    ]
+  }
+}
+
+extension SolveStatus {
+  /// What the status means and what to try next.
+  public var advice: String {
+    switch self {
+    case .solved: "the gap asked for was reached"
+    case .converged: "no filter that improves the network was found by ascent; nothing is proven"
+    case .stalled: "progress fell below rounding before the gap was reached; loosen --gap"
+    case .iterationLimit: "the iteration limit came first; loosen --gap"
+    case .timeLimit: "the time limit came first; raise --max-seconds or loosen --gap"
+    case .interrupted: "stopped on request"
+    }
+  }
+}
+
+extension Model {
+  /// Certifies the network on data, whoever trained it.
+  ///
+  /// - Parameters:
+  ///   - data: Training samples in the units of the data, and held-out ones that are only evaluated.
+  ///   - lambda: Regularization strength, nil for the model's.
+  ///   - targetGap: Relative gap asked for.
+  ///   - backend: Product used to find `lambdaMax` and for the accuracies; the certifier has its own.
+  ///   - threads: Threads to use.
+  /// - Returns: The result and whether the gap asked for is proven.
+  /// - Throws: `InputError` when data and model do not go together, `CertificateError` when numbers are not finite.
+  public func certified(
+    on data: Dataset, lambda: Double? = nil, targetGap: Double,
+    backend: ConvolutionBackend = .im2col, threads: Int = 1
+  ) throws -> (result: TrainingResult, isEstablished: Bool) {
+    try samples.check(data.train)
+    try data.test.map { try samples.check($0) }
+    var phases = PhaseClock()
+    var flags = configuration
+    flags.loss = lossName
+    flags.strength = .lambda(lambda ?? self.lambda)
+    let task = try phases.time("prepare") {
+      try PreparedTask(
+        flags, data.train, threads, standardization: standardization, backend: backend)
+    }
+    let cells = try phases.time("lambda") { try task.cells(flags, gates: gates) }
+    let certificate = try phases.time("certify") {
+      try Certifier(images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
+        .certify(network, gates: gates, targetGap: targetGap)
+    }
+    var result = try phases.time("evaluate") {
+      try TrainingResult(
+        status: "certified", advice: "the network of the model file was checked, not changed",
+        certificate: certificate, cells: cells, model: self, data: data, threads: threads,
+        backend: backend)
+    }
+    result.phases = phases.phases
+    result.seconds = Finite(phases.total)
+    return (result, certificate.isEstablished)
+  }
+}

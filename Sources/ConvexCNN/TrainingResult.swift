@@ -1,0 +1,73 @@
+/// What `train` and `certify` report, in the keys of the result JSON.
+///
+/// Every number is finite or null; every key is always present.
+public struct TrainingResult: Sendable, Equatable, Codable {
+  /// A part of the work and how long it took.
+  public struct Phase: Sendable, Equatable, Codable {
+    /// Name of the part.
+    public let name: String
+    /// Wall-clock seconds.
+    public let seconds: Double
+
+    /// A part of the work.
+    public init(name: String, seconds: Double) {
+      self.name = name
+      self.seconds = seconds
+    }
+  }
+
+  /// Version of these keys.
+  public var schema = Package.schema
+  /// Version of the package.
+  public var version = Package.version
+  /// `solved`, `converged`, `iteration-limit`, `time-limit`, `interrupted`, or `certified` when nothing was solved.
+  public var status: String
+  /// What the status means and what to try next.
+  public var statusAdvice: String
+  /// Objective of the network on the training data, recomputed by the certifier.
+  public var objective: Finite
+  /// Proven lower bound of the optimum over the scope.
+  public var lowerBound: Finite
+  /// `objective - lowerBound`.
+  public var gap: Finite
+  /// `gap / objective`.
+  public var relativeGap: Finite
+  /// The certificate in one sentence.
+  public var claim: String
+  /// Over which cells the bound holds.
+  public var scope: String
+  /// Kind of the bound.
+  public var bound: String
+  /// Proven upper bound of the dual norm at the network, over lambda; null when there is none.
+  public var dualNormOverLambda: Finite
+  /// Regularization strength.
+  public var lambda: Finite
+  /// Smallest strength whose solution is zero; for ReLU a lower bound of it found by ascent.
+  public var lambdaMax: Finite
+  /// How `lambdaMax` was found.
+  public var lambdaMaxKind: String
+  /// Number of neurons of the network.
+  public var neuronCount: Int
+  /// Number of cells the program was solved over.
+  public var cellCount: Int
+  /// Mean loss.
+  public var loss: Finite
+  /// `lambda sum_j |u_j| |W_j|_F`, so that `objective = loss + regularization`.
+  public var regularization: Finite
+  /// Share of training samples classified correctly; null for regression.
+  public var trainAccuracy: Finite
+  /// Share of held-out samples classified correctly; null without any.
+  public var testAccuracy: Finite
+  /// Mean loss of the held-out samples; null without any.
+  public var testLoss: Finite
+  /// How new cells were found.
+  public var pricing: String
+  /// Gap that the best dual norm found by pricing suggests: an estimate, never a proof.
+  public var estimatedGap: Finite
+  /// Wall-clock seconds of all phases.
+  public var seconds: Finite
+  /// Parts of the work.
+  public var phases: [Phase]
+  /// The model flags.
+  public var model: TrainingConfiguration
+}

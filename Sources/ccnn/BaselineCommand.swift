@@ -1,0 +1,149 @@
+public import ArgumentParser
+public import ConvexCNN
+
+/// `ccnn baseline`.
+struct BaselineCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "baseline",
+    abstract: "Trains the same objective by Adam, SGD or L-BFGS from random starts.")
+
+  @OptionGroup(title: "Data") var data: DataOptions
+  @OptionGroup(title: "Model") var model: ModelOptions
+  @OptionGroup(title: "Run") var common: RunOptions
+
+  @Option(help: ArgumentHelp("adam, sgd or lbfgs.", valueName: "name"))
+  var optimizer: Baseline.Optimizer = .adam
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Neurons, an integer >= 1.", valueName: "count"))
+  var width = 64
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Passes over the data (iterations for lbfgs), an integer >= 1.", valueName: "count"))
+  var epochs = 200
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Samples per step, an integer >= 1; lbfgs uses all. (default: all)", valueName: "count"))
+  var batchSize: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Step size of adam and sgd, a number > 0.", valueName: "rate"))
+  var learningRate = 0.01
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Momentum of sgd, >= 0 and < 1.", valueName: "momentum"))
+  var momentum = 0.9
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Runs with seeds --seed, --seed + 1, ..., an integer >= 1.", valueName: "count"))
+  var seeds = 1
+
+  @Option(help: ArgumentHelp("Write the model of the best run.", valueName: "file.safetensors"))
+  var output: String?
+
+  @Option(help: ArgumentHelp("Write the trace of all runs.", valueName: "file.csv"))
+  var trace: String?
+
+  func run() throws {
+    let configuration = try checkedConfiguration()
+    let inputs = try data.load(isSignal: configuration.filter.isSignal, seed: common.seed)
+    let progress = Progress(isSilent: common.quiet, limit: common.maxSeconds)
+    warn(about: inputs, progress)
+    Interruption.watch()
+    let trainer = Trainer(
+      configuration: configuration, threads: common.threadCount,
+      maximumSeconds: common.maxSeconds ?? .infinity,
+      isInterrupted: { Interruption.isRequested })
+    let settings = Baseline.Settings(
+      optimizer: optimizer, width: width, epochs: epochs, batchSize: batchSize,
+      learningRate: learningRate, momentum: momentum, seed: common.seed)
+    var rows: [TraceRow] = []
+    let keepsTrace = trace != nil
+    let (study, best) = try interruptible(progress) {
+      try trainer.baseline(on: inputs, settings: settings, seedCount: seeds) { seed, row in
+        let named = row.renamed("seed \(seed)")
+        if keepsTrace { rows.append(named) }
+        progress.show(named)
+      }
+    }
+    progress.finishLine()
+    let json = try common.json.map { _ in try JSON.text(of: study) }
+    if let output { try best.write(to: output) }
+    if let trace { try Outputs.write(traceText(rows), to: trace) }
+    if let json { try Outputs.write(json, to: common.json) }
+    if !common.quiet, common.json != "-" {
+      print(study.table(data: data.describe(inputs)), terminator: "")
+    }
+  }
+
+  private func checkedConfiguration() throws -> TrainingConfiguration {
+    var problems = OptionProblems()
+    data.check(&problems)
+    common.check(&problems)
+    let configuration = model.configuration(data: data, run: common, &problems)
+    if configuration.activation == .gated {
+      problems.add(
+        "--activation", value: "gated", expected: "relu or linear",
+        advice: "Gated networks are convex; use ccnn train.")
+    }
+    problems.check("--width", width, atLeast: 1)
+    problems.check("--epochs", epochs, atLeast: 1)
+    problems.check("--batch-size", batchSize, atLeast: 1)
+    problems.check("--seeds", seeds, atLeast: 1)
+    problems.check("--learning-rate", learningRate, "a number > 0") { $0 > 0 }
+    problems.check("--momentum", momentum, "a number >= 0 and < 1") { $0 >= 0 && $0 < 1 }
+    if optimizer == .lbfgs {
+      problems.exclude("--optimizer lbfgs", "--batch-size", given: batchSize)
+    }
+    try problems.throwIfAny()
+    try Outputs.check([
+      ("--output", output), ("--json", common.json), ("--trace", trace),
+    ])
+    return configuration
+  }
+}
+
+extension Baseline.Optimizer: ExpressibleByArgument {}
+
+extension TraceRow {
+  /// The same row under another phase.
+  fileprivate func renamed(_ phase: String) -> TraceRow {
+    TraceRow(
+      phase: phase, iteration: iteration, seconds: seconds, objective: objective,
+      lowerBound: lowerBound, dualNormRatio: dualNormRatio, neuronCount: neuronCount)
+  }
+}
+
+extension BaselineStudy {
+  /// The runs as a table.
+  func table(data: String) -> String {
+    var table = Table("ccnn baseline   version \(version)")
+    table.add("data", data)
+    table.add("model", model.summary)
+    table.add("lambda", digits(lambda.value, "%.6g"))
+    table.add("optimizer", "\(optimizer), width \(width), \(epochs) epochs")
+    table.add(
+      line: "  seed         objective              loss  neurons     train      test  seconds")
+    for run in runs {
+      let cells = [
+        ("\(run.seed)", 6), (digits(run.objective.value), 18), (digits(run.loss.value), 18),
+        ("\(run.neuronCount)", 9), (percent(run.trainAccuracy.value), 10),
+        (percent(run.testAccuracy.value), 10),
+      ]
+      let text = cells.map { String(repeating: " ", count: max(0, $1 - $0.count)) + $0 }
+      table.add(line: text.joined() + "  " + digits(run.seconds, "%.1f"))
+    }
+    table.add("best", digits(best.value))
+    table.add("median", digits(median.value))
+    return table.text(last: claim)
+  }
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import ConvexCNN
+
+/// The command-line tool.
+@main
+struct CCNN: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ccnn",
+    abstract: "Trains two-layer convolutional networks and says what is proven about them.",
+    discussion: """
+      Objective: (1/n) sum_i loss(f(x_i), y_i) + (lambda/2) sum_j (|u_j|^2 + |W_j|^2).
+      Exit codes: 0 done, 1 unexpected, 2 the claim was not established, 64 usage, 65 bad input
+      data, 74 cannot read or write, 130 interrupted.
+      """,
+    version: Package.version,
+    subcommands: [
+      TrainCommand.self, CertifyCommand.self, PredictCommand.self, EvaluateCommand.self,
+      BaselineCommand.self,
+    ])
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as Failure {
+      error.exit()
+    } catch {
+      guard let failure = Failure(error) else { exit(withError: error) }
+      failure.exit()
+    }
+  }
+}

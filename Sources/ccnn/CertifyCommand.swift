@@ -1,0 +1,95 @@
+public import ArgumentParser
+public import ConvexCNN
+
+/// `ccnn certify`.
+struct CertifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "certify",
+    abstract: "Lower bound and gap of a network on its training data, whoever trained it.",
+    discussion: """
+      The data are the training data: with --dataset its training part, with --test-fraction and \
+      --seed what is left after the split. Exit code 2 when --gap is given and not proven.
+      The bounds of this version need no search, so --max-seconds never cuts them short.
+      """)
+
+  @Option(help: ArgumentHelp("The model.", valueName: "file.safetensors"))
+  var model: String
+
+  @OptionGroup(title: "Data") var data: DataOptions
+  @OptionGroup(title: "Run") var common: RunOptions
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Regularization strength, a number > 0. (default: the model's)", valueName: "strength"))
+  var lambda: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Relative gap to prove, above 0 and below 1; exit code 2 if it is not. (default: only "
+        + "report)", valueName: "gap"))
+  var gap: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "auto, exact (gated and linear networks) or spectral (ReLU, linear pooling); branch and sdp "
+        + "are refused in this version.", valueName: "kind"))
+  var bound = "auto"
+
+  @Option(help: convolutionHelp)
+  var convolution: ConvolutionBackend = .auto
+
+  func run() throws {
+    var problems = OptionProblems()
+    data.check(&problems)
+    common.check(&problems)
+    problems.check("--lambda", lambda, "a finite number > 0") { $0 > 0 }
+    problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
+    _ = problems.choice("--bound", bound, among: ["auto", "exact", "branch", "sdp", "spectral"])
+    try problems.throwIfAny()
+    try Outputs.check([("--json", common.json)])
+    let network = try Model(contentsOf: model)
+    try requireBound(of: network)
+    let inputs = try data.load(
+      isSignal: network.configuration.filter.isSignal, seed: common.seed, like: network.samples)
+    let progress = Progress(isSilent: common.quiet)
+    progress.note("certify: \(data.describe(inputs))")
+    Interruption.watch()
+    let (result, isEstablished) = try network.certified(
+      on: inputs, lambda: lambda, targetGap: gap ?? network.configuration.gap,
+      backend: convolution, threads: common.threadCount)
+    if Interruption.isRequested {
+      throw Failure(code: 130, message: "interrupted during certify; nothing was written.")
+    }
+    if let json = common.json { try Outputs.write(try JSON.text(of: result), to: json) }
+    if !common.quiet, common.json != "-" {
+      print(result.table(title: "ccnn certify", data: data.describe(inputs)), terminator: "")
+    }
+    if let gap, !isEstablished {
+      throw Failure(
+        code: 2,
+        message: "certify: expected a proven relative gap of at most \(gap), found "
+          + "\(digits(result.relativeGap.value, "%.3g")). \(result.claim)")
+    }
+  }
+
+  /// Refuses a kind of bound that this architecture does not have.
+  private func requireBound(of model: Model) throws {
+    let isLinearPooling = model.network.pooling.kind != .max
+    let available =
+      !isLinearPooling ? [] : model.network.activation == .relu ? ["spectral"] : ["exact"]
+    guard bound != "auto", !available.contains(bound) else { return }
+    throw InputError(
+      .usage, "--bound", expected: (["auto"] + available).joined(separator: " or "),
+      found: "\"\(bound)\"",
+      advice: "Other bounds are not available for \(model.network.activation.rawValue) networks "
+        + "with \(model.network.pooling) pooling in this version.")
+  }
+}
+
+extension ConvolutionBackend: ExpressibleByArgument {}
+
+/// Help of `--convolution`.
+let convolutionHelp = ArgumentHelp(
+  "Convolution product: auto, direct, im2col or fft.", valueName: "kind")

@@ -1,0 +1,180 @@
+import ArgumentParser
+import ConvexCNN
+
+/// Architecture, loss and regularization strength.
+struct ModelOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Filter size: 3x3, or 5 for signals.", valueName: "HxW"))
+  var filter: String
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Step between patches, an integer >= 1.", valueName: "step"))
+  var stride = 1
+
+  @Option(help: ArgumentHelp("valid, zero or circular.", valueName: "kind"))
+  var padding = "valid"
+
+  @Option(
+    help: ArgumentHelp(
+      "average, sum, max, none (one weight per position), or average:RxC, sum:RxC, max:RxC.",
+      valueName: "kind"))
+  var pooling = "average"
+
+  @Flag(help: "Append a penalised constant 1 to every patch.")
+  var bias = false
+
+  @Option(
+    help: ArgumentHelp(
+      "relu, gated or linear; quadratic and polynomial:A,B,C are refused in this version.",
+      valueName: "kind"))
+  var activation = "relu"
+
+  @Option(
+    help: ArgumentHelp(
+      "squared, softmax or logistic. (default: softmax for classes, squared for real targets)",
+      valueName: "name"))
+  var loss: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Regularization strength, a number > 0.", valueName: "strength"))
+  var lambda: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Strength as a multiple of lambdaMax, above 0. (default: 0.01 without --lambda)",
+      valueName: "ratio"))
+  var lambdaRatio: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "generate (ReLU: cell generation with pricing) or sample:P (gated: P random gates); all is "
+        + "refused in this version. (default: generate; ignored by linear)",
+      valueName: "source"))
+  var cells: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "none, global (one mean and scale) or pixel; patch-whiten is refused in this version.",
+      valueName: "kind"))
+  var standardize = "none"
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Restrict filters to leading singular directions; refused in this version.",
+      valueName: "rank"))
+  var filterRank: Int?
+
+  /// The configuration of the options; what is wrong with them is added to a list.
+  func configuration(
+    data: DataOptions, run: RunOptions, _ problems: inout OptionProblems
+  ) -> TrainingConfiguration {
+    let size = FilterSize(rawValue: filter)
+    if size == nil {
+      problems.add(
+        "--filter", value: filter, expected: "HxW or a length, numbers from 1 to 65536",
+        advice: "For example 3x3, or 5 for signals.")
+    }
+    var result = TrainingConfiguration(filter: size ?? FilterSize(height: 1, width: 1))
+    result.dataset = data.dataset
+    problems.check("--stride", stride, atLeast: 1)
+    result.stride = stride
+    result.padding = problems.choice("--padding", padding, among: ["valid", "zero", "circular"])
+    if (try? Pooling(parsing: pooling)) == nil {
+      problems.add(
+        "--pooling", value: pooling,
+        expected: "average, sum, max, none, average:RxC, sum:RxC or max:RxC",
+        advice: "For example average:2x2.")
+    }
+    result.pooling = pooling
+    result.bias = bias
+    result.activation = checkedActivation(&problems)
+    result.loss = loss.map {
+      problems.choice("--loss", $0, among: ["squared", "logistic", "softmax"])
+    }
+    result.strength = checkedStrength(&problems)
+    result.cells = checkedCells(result.activation, &problems)
+    result.standardize = checkedStandardization(&problems)
+    if let filterRank {
+      problems.add(
+        "--filter-rank", value: "\(filterRank)", expected: "no value in this version",
+        advice: "Filters span all directions; leave the flag out.")
+    }
+    if result.activation != .relu, pooling.hasPrefix("max") {
+      problems.add(
+        "--pooling", value: pooling, expected: "average, sum or none with \(activation)",
+        advice: "Max pooling goes with --activation relu.")
+    }
+    result.seed = run.seed
+    result.testFraction = data.testFraction
+    return result
+  }
+
+  private func checkedActivation(_ problems: inout OptionProblems) -> Activation {
+    guard !activation.hasPrefix("polynomial"), activation != "quadratic" else {
+      problems.add(
+        "--activation", value: activation, expected: "relu, gated or linear in this version",
+        advice: "Choose one of these.")
+      return .relu
+    }
+    let name = problems.choice(
+      "--activation", activation, among: Activation.allCases.map(\.rawValue))
+    return Activation(rawValue: name) ?? .relu
+  }
+
+  private func checkedStrength(_ problems: inout OptionProblems) -> Strength {
+    problems.check("--lambda", lambda, "a finite number > 0") { $0 > 0 }
+    problems.check("--lambda-ratio", lambdaRatio, "a finite number > 0") { $0 > 0 }
+    if lambda != nil { problems.exclude("--lambda", "--lambda-ratio", given: lambdaRatio) }
+    if let lambda { return .lambda(lambda) }
+    return .ratio(lambdaRatio ?? 0.01)
+  }
+
+  private func checkedCells(
+    _ activation: Activation, _ problems: inout OptionProblems
+  ) -> CellChoice {
+    let value = cells ?? "generate"
+    if value == "all" {
+      problems.add(
+        "--cells", value: value, expected: "generate or sample:P",
+        advice: "Exhaustive enumeration is not in this version.")
+      return .generate
+    }
+    guard let choice = CellChoice(rawValue: value) else {
+      problems.add(
+        "--cells", value: value, expected: "generate, or sample:P with P >= 1",
+        advice: "For example sample:64.")
+      return .generate
+    }
+    switch (activation, choice) {
+    case (.gated, .generate):
+      problems.add(
+        "--cells", value: value, expected: "sample:P with --activation gated",
+        advice: "Gates are fixed before training; for example --cells sample:64.")
+    case (.relu, .sample), (.linear, .sample):
+      problems.add(
+        "--cells", value: value, expected: "generate with --activation \(activation.rawValue)",
+        advice: activation == .relu
+          ? "Fixed cells bind ReLU filters to cones; use --activation gated for sampled gates."
+          : "A linear network has a single cell; leave the flag out.")
+    default: break
+    }
+    return choice
+  }
+
+  private func checkedStandardization(
+    _ problems: inout OptionProblems
+  ) -> Standardization.Mode {
+    if standardize == "patch-whiten" {
+      problems.add(
+        "--standardize", value: standardize, expected: "none, global or pixel",
+        advice: "Whitening of patches comes with the closed forms, not in this version.")
+      return .none
+    }
+    let name = problems.choice(
+      "--standardize", standardize, among: Standardization.Mode.allCases.map(\.rawValue))
+    return Standardization.Mode(rawValue: name) ?? .none
+  }
+}

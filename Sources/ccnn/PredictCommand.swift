@@ -1,0 +1,73 @@
+import ArgumentParser
+import ConvexCNN
+
+/// `ccnn predict`.
+struct PredictCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "predict", abstract: "Writes the outputs of a network on samples.")
+
+  @OptionGroup var samples: SampleOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Where outputs [n, c] go: a file .npy or .csv.", valueName: "file"))
+  var output: String
+
+  @Flag(help: "Write the class numbers [n] instead of the outputs.")
+  var classes = false
+
+  func run() throws {
+    var problems = OptionProblems()
+    samples.check(&problems)
+    let name = output.lowercased()
+    if !name.hasSuffix(".npy"), !name.hasSuffix(".csv") {
+      problems.add(
+        "--output", value: output, expected: "a name that ends in .npy or .csv",
+        advice: "For example predictions.npy.")
+    }
+    try problems.throwIfAny()
+    try Outputs.check([("--output", output)])
+    let model = try Model(contentsOf: samples.model)
+    if classes, model.samples.classNames.isEmpty {
+      throw InputError(
+        .usage, "--classes", expected: "a model of classes", found: "one of real targets",
+        advice: "Leave the flag out.")
+    }
+    let images = try loadImages(model)
+    let outputs = try model.predictions(
+      of: images, backend: samples.convolution, threads: samples.threadCount)
+    try write(outputs)
+    guard !samples.quiet else { return }
+    print(
+      "\(output): \(classes ? "classes" : "outputs") of \(outputs.rows) samples, "
+        + "\(classes ? 1 : outputs.columns) per sample")
+  }
+
+  private func loadImages(_ model: Model) throws -> Tensor {
+    if let data = try samples.bundled() {
+      try model.samples.check(data.images, place: data.name)
+      return data.images
+    }
+    let path = samples.images ?? ""
+    let loader = DatasetLoader(isSignal: model.configuration.filter.isSignal)
+    let images = try loader.images(path)
+    try model.samples.check(images, place: path)
+    return images
+  }
+
+  private func write(_ outputs: Matrix) throws {
+    let isCSV = output.lowercased().hasSuffix(".csv")
+    guard classes else {
+      if isCSV { try CSV.write(outputs, to: output) } else { try NPY.write(outputs, to: output) }
+      return
+    }
+    let numbers = outputs.classIndices.map(Double.init)
+    if isCSV {
+      let column = Matrix(rows: numbers.count, columns: 1, elements: numbers)
+      try CSV.write(column, to: output, asIntegers: true)
+    } else {
+      let array = ArrayFile(shape: [numbers.count], elements: numbers, elementKind: .integer)
+      try NPY.write(array, to: output)
+    }
+  }
+}

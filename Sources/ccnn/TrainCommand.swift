@@ -1,0 +1,155 @@
+import ArgumentParser
+import ConvexCNN
+
+/// `ccnn train`.
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Trains a network and certifies it.",
+    discussion: """
+      Prints a table whose last line is the certificate's claim. Files are written at the end, each \
+      in one step; nothing is written when training fails or is interrupted.
+
+      Example: ccnn train --dataset digits --filter 3x3 --pooling average:2x2 --output m.safetensors
+      """)
+
+  @OptionGroup(title: "Data") var data: DataOptions
+  @OptionGroup(title: "Model") var model: ModelOptions
+  @OptionGroup(title: "Run") var common: RunOptions
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Target relative gap, above 0 and below 1.", valueName: "gap"))
+  var gap = 1e-3
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Most neurons that cell generation keeps, >= 1; most gates of sample:P. (default: 2000 for "
+        + "generate)", valueName: "count"))
+  var maxCells: Int?
+
+  @Option(help: ArgumentHelp("Write the model.", valueName: "file.safetensors"))
+  var output: String?
+
+  @Option(help: ArgumentHelp("Write the solver's trace.", valueName: "file.csv"))
+  var trace: String?
+
+  @Option(help: ArgumentHelp("HTML report; refused in this version.", valueName: "file.html"))
+  var report: String?
+
+  @Option(help: ArgumentHelp("Checkpoints; refused in this version.", valueName: "folder"))
+  var checkpoint: String?
+
+  @Option(
+    help: ArgumentHelp("Start from a model of the same architecture.", valueName: "file"))
+  var start: String?
+
+  @Flag(help: "Exit with code 2 unless the gap is proven.")
+  var requireGap = false
+
+  func run() throws {
+    let configuration = try checkedConfiguration()
+    let inputs = try data.load(isSignal: configuration.filter.isSignal, seed: common.seed)
+    let startModel = try start.map { try Model(contentsOf: $0) }
+    let isQuiet = common.quiet
+    let progress = Progress(isSilent: isQuiet, limit: common.maxSeconds)
+    warn(about: inputs, progress)
+    Interruption.watch()
+    let trainer = Trainer(
+      configuration: configuration, threads: common.threadCount,
+      maximumSeconds: common.maxSeconds ?? .infinity,
+      isInterrupted: { Interruption.isRequested })
+    var rows: [TraceRow] = []
+    let keepsTrace = trace != nil
+    let (model, result) = try interruptible(progress) {
+      try trainer.train(on: inputs, from: startModel) { row in
+        if keepsTrace { rows.append(row) }
+        progress.show(row, target: gap)
+      }
+    }
+    progress.finishLine()
+    try write(model, result, rows)
+    if !isQuiet, common.json != "-" {
+      print(result.table(title: "ccnn train", data: data.describe(inputs)), terminator: "")
+    }
+    if requireGap, result.relativeGap.value ?? 1 > gap {
+      throw Failure(
+        code: 2,
+        message: "train: expected a proven relative gap of at most \(gap), found "
+          + "\(digits(result.relativeGap.value, "%.3g")). \(result.statusAdvice).")
+    }
+  }
+
+  /// All options together, before any work.
+  private func checkedConfiguration() throws -> TrainingConfiguration {
+    var problems = OptionProblems()
+    data.check(&problems)
+    common.check(&problems)
+    var configuration = model.configuration(data: data, run: common, &problems)
+    problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
+    problems.check("--max-cells", maxCells, atLeast: 1)
+    for (name, value) in [("--report", report), ("--checkpoint", checkpoint)] {
+      guard let value else { continue }
+      problems.add(
+        name, value: value, expected: "no value in this version", advice: "Leave the flag out.")
+    }
+    if let maxCells, case .sample(let count) = configuration.cells, count > maxCells {
+      problems.add(
+        "--cells", value: configuration.cells.rawValue, expected: "at most --max-cells \(maxCells)",
+        advice: "Raise --max-cells or sample fewer.")
+    }
+    try problems.throwIfAny()
+    try Outputs.check([
+      ("--output", output), ("--json", common.json), ("--trace", trace),
+    ])
+    configuration.gap = gap
+    configuration.maximumCells = maxCells
+    return configuration
+  }
+
+  private func write(_ model: Model, _ result: TrainingResult, _ rows: [TraceRow]) throws {
+    let json = try common.json.map { _ in try JSON.text(of: result) }
+    if let output { try model.write(to: output) }
+    if let trace { try Outputs.write(traceText(rows), to: trace) }
+    if let json { try Outputs.write(json, to: common.json) }
+  }
+}
+
+/// Runs work that ends when the user asks to stop; then nothing has been written.
+func interruptible<Value>(_ progress: Progress, _ work: () throws -> Value) throws -> Value {
+  do {
+    return try work()
+  } catch let error as Trainer.Interrupted {
+    progress.finishLine()
+    throw Failure(code: 130, message: "interrupted during \(error.phase); nothing was written.")
+  } catch {
+    progress.finishLine()
+    throw error
+  }
+}
+
+/// Says what is unusual about data that can be trained on all the same.
+func warn(about data: Dataset, _ progress: Progress) {
+  let absent = data.train.labels.absentClasses
+  guard !absent.isEmpty else { return }
+  progress.note(
+    "ccnn: warning: no training sample has class "
+      + absent.prefix(10).map(String.init).joined(separator: ", ")
+      + (absent.count > 10 ? " and \(absent.count - 10) more" : ""))
+}
+
+/// The trace as CSV; absent numbers are empty.
+func traceText(_ rows: [TraceRow]) -> String {
+  func number(_ value: Double?) -> String {
+    value.flatMap { $0.isFinite ? "\($0)" : nil } ?? ""
+  }
+  let lines = rows.map { row in
+    [
+      row.phase, "\(row.iteration)", number(row.seconds), number(row.objective),
+      number(row.lowerBound), number(row.dualNormRatio), "\(row.neuronCount)",
+    ].joined(separator: ",")
+  }
+  let header = "phase,iteration,seconds,objective,lowerBound,dualNormRatio,neuronCount"
+  return ([header] + lines).joined(separator: "\n") + "\n"
+}

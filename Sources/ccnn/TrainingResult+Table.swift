@@ -1,0 +1,52 @@
+import ConvexCNN
+
+extension TrainingResult {
+  /// The result as a table whose last line is the claim.
+  ///
+  /// - Parameters:
+  ///   - title: First line.
+  ///   - data: The data in a few words.
+  /// - Returns: The text, with a line break at its end.
+  func table(title: String, data: String) -> String {
+    var table = Table("\(title)   version \(version)")
+    table.add("data", data)
+    table.add("model", model.summary)
+    table.add(
+      "lambda",
+      "\(digits(lambda.value, "%.6g")), lambdaMax \(digits(lambdaMax.value, "%.6g")) (\(lambdaMaxKind))"
+    )
+    table.add("objective", digits(objective.value))
+    table.add("  loss", digits(loss.value))
+    table.add("  regularization", digits(regularization.value))
+    table.add("lower bound", "\(digits(lowerBound.value)) (\(bound), \(scope))")
+    table.add("relative gap", digits(relativeGap.value, "%.3g"))
+    if bound != "exact", let estimate = estimatedGap.value {
+      table.add("estimated gap", "\(digits(estimate, "%.3g")) by ascent, not proven")
+    }
+    table.add("neurons", "\(neuronCount)")
+    table.add("cells", "\(cellCount)")
+    if trainAccuracy.value != nil { table.add("train accuracy", percent(trainAccuracy.value)) }
+    if testAccuracy.value != nil { table.add("test accuracy", percent(testAccuracy.value)) }
+    if testLoss.value != nil { table.add("test loss", digits(testLoss.value, "%.6g")) }
+    table.add("status", "\(status): \(statusAdvice)")
+    let parts = phases.map { "\($0.name) \(digits($0.seconds, "%.2f"))" }
+    table.add("seconds", "\(digits(seconds.value, "%.2f")) (\(parts.joined(separator: ", ")))")
+    return table.text(last: claim)
+  }
+}
+
+extension TrainingConfiguration {
+  /// The flags in a few words.
+  var summary: String {
+    var parts = [
+      activation.rawValue, "filter \(filter.rawValue)", "pooling \(pooling)",
+      "loss \(loss ?? "by labels")",
+    ]
+    if stride != 1 { parts.append("stride \(stride)") }
+    if padding != "valid" { parts.append("padding \(padding)") }
+    if bias { parts.append("bias") }
+    if activation == .gated { parts.append("cells \(cells.rawValue)") }
+    if standardize != .none { parts.append("standardize \(standardize.rawValue)") }
+    return parts.joined(separator: ", ")
+  }
+}

@@ -1,0 +1,58 @@
+import Testing
+
+struct HelpTests {
+  @Test(arguments: [
+    (
+      "train",
+      [
+        "images", "labels", "dataset", "test-images", "test-labels", "test-fraction",
+        "standardize", "filter", "stride", "padding", "pooling", "bias", "activation", "loss",
+        "lambda", "lambda-ratio", "cells", "filter-rank", "gap", "max-seconds", "max-cells",
+        "threads", "seed", "output", "json", "trace", "report", "checkpoint", "start",
+        "require-gap", "quiet",
+      ]
+    ),
+    (
+      "certify",
+      [
+        "model", "images", "labels", "dataset", "bound", "max-seconds", "lambda", "gap", "json",
+        "convolution", "threads",
+      ]
+    ),
+    ("predict", ["model", "images", "dataset", "split", "output", "classes", "convolution"]),
+    ("evaluate", ["model", "images", "labels", "dataset", "split", "json", "convolution"]),
+    (
+      "baseline",
+      [
+        "optimizer", "width", "epochs", "batch-size", "learning-rate", "momentum", "seeds", "seed",
+        "images", "filter", "pooling", "lambda", "lambda-ratio", "json", "output",
+      ]
+    ),
+  ])
+  func helpNamesEveryFlag(command: String, flags: [String]) throws {
+    let output = try Tool.run([command, "--help"])
+    #expect(output.code == 0)
+    let missing = flags.filter { !output.out.contains("--\($0)") }
+    #expect(missing == [])
+  }
+
+  @Test func helpNamesEveryCommandAndExitCode() throws {
+    let output = try Tool.run(["--help"])
+    #expect(output.code == 0)
+    let words = ["train", "certify", "predict", "evaluate", "baseline", "130 interrupted"]
+    let missing = words.filter { !output.out.contains($0) }
+    #expect(missing == [])
+  }
+
+  @Test func unknownFlagNamesTheNearest() throws {
+    let output = try Tool.run(TinyData.train + ["--poolling", "sum"])
+    #expect(output.code == 64)
+    #expect(output.error.contains("--pooling"))
+  }
+
+  @Test func versionIsPrinted() throws {
+    let output = try Tool.run(["--version"])
+    #expect(output.code == 0)
+    #expect(output.out.contains("."))
+  }
+}

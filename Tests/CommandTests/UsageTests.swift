@@ -1,0 +1,71 @@
+import Testing
+
+/// Options that are refused with exit code 64 before any work; nothing is written.
+struct UsageTests {
+  @Test(arguments: [
+    (["--lambda", "0.1"], "--lambda-ratio"),
+    (["--gap", "0"], "--gap"),
+    (["--gap", "nan"], "--gap"),
+    (["--gap", "-1"], "--gap"),
+    (["--threads", "0"], "--threads"),
+    (["--stride", "0"], "--stride"),
+    (["--max-seconds", "0"], "--max-seconds"),
+    (["--max-cells", "0"], "--max-cells"),
+    (["--test-fraction", "1"], "--test-fraction"),
+    (["--pooling", "averag"], "average"),
+    (["--padding", "circula"], "Did you mean circular?"),
+    (["--loss", "softmaxx"], "Did you mean softmax?"),
+    (["--activation", "rel"], "Did you mean relu?"),
+    (["--activation", "quadratic"], "relu, gated or linear"),
+    (["--activation", "polynomial:1,2,3"], "relu, gated or linear"),
+    (["--activation", "gated"], "sample:P"),
+    (["--activation", "linear", "--pooling", "max"], "--pooling"),
+    (["--cells", "all"], "--cells"),
+    (["--cells", "sample:8"], "generate"),
+    (["--cells", "sample:0"], "P >= 1"),
+    (["--standardize", "patch-whiten"], "patch-whiten"),
+    (["--filter-rank", "2"], "--filter-rank"),
+    (["--report", "r.html"], "--report"),
+    (["--checkpoint", "c"], "--checkpoint"),
+    (["--dataset", "digits"], "--images"),
+    (["--dataset", "digit"], "Did you mean digits?"),
+    (["--test-labels", "labels.npy"], "--test-images"),
+    (["--trace", "m.safetensors"], "--trace"),
+  ])
+  func badOptionIsRefused(extra: [String], word: String) throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let before = try folder.listing
+    let flags = TinyData.train + ["--output", "m.safetensors"] + extra
+    let output = try Tool.run(flags, in: folder)
+    let after = try folder.listing
+    #expect(output.code == 64)
+    #expect(output.error.contains(word))
+    #expect(output.out == "")
+    #expect(after == before)
+  }
+
+  @Test(arguments: ["0x3", "3x", "x", "3x3x3", "-3", "3X3", "99999999"])
+  func badFilterIsRefused(filter: String) throws {
+    let output = try Tool.run([
+      "train", "--dataset", "digits", "--filter=\(filter)", "--lambda", "-1",
+    ])
+    #expect(output.code == 64)
+    #expect(output.error.contains("--filter: expected"))
+    // Problems are reported together.
+    #expect(output.error.contains("--lambda: expected"))
+  }
+
+  @Test(arguments: [
+    ["train"], ["frobnicate"], ["certify", "--model", "m"], ["predict", "--model", "m"],
+    ["baseline", "--dataset", "digits", "--filter", "3x3", "--optimizer", "adagrad"],
+    ["baseline", "--dataset", "digits", "--filter", "3x3", "--width", "0"],
+    ["baseline", "--dataset", "digits", "--filter", "3x3", "--momentum", "1"],
+    ["baseline", "--dataset", "digits", "--filter", "3x3", "--activation", "gated"],
+  ])
+  func incompleteCommandIsRefused(arguments: [String]) throws {
+    let output = try Tool.run(arguments)
+    #expect(output.code == 64)
+  }
+}
