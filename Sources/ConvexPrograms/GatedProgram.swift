@@ -20,21 +20,21 @@ public struct GatedProgram: Sendable {
   /// The program of a problem over gates.
   ///
   /// - Parameters:
-  ///   - problem: A problem with gated or linear activation and linear pooling.
+  ///   - problem: A problem with gated or linear activation.
   ///   - gates: Gates of shape `[P, h]` for gated networks, nil for linear ones.
-  /// - Throws: `ProgramError` when activation, pooling and gates do not go together.
+  /// - Throws: `ProgramError` when activation and gates do not go together.
   public init(problem: TrainingProblem, gates: Matrix?) throws {
-    guard problem.poolingMap.isLinear else {
+    guard problem.activation != .relu else {
       throw ProgramError(
-        place: "pooling", expected: "average, sum or none", found: problem.pooling.description,
-        advice: "Gated and linear networks need a linear pooling.")
+        place: "activation", expected: "gated or linear", found: "relu",
+        advice: "Use CellGeneration for ReLU networks.")
     }
-    guard (problem.activation == .gated) == (gates != nil), problem.activation != .relu else {
+    guard (problem.activation == .gated) == (gates != nil) else {
       throw ProgramError(
         place: "gates",
-        expected: problem.activation == .gated ? "gates for a gated network" : "no gates",
-        found: gates.map { "\($0.rows) gates, activation \(problem.activation.rawValue)" } ?? "none",
-        advice: "Use CellGeneration for ReLU networks.")
+        expected: gates == nil ? "gates for a gated network" : "no gates for a linear network",
+        found: gates.map { "\($0.rows) gates" } ?? "none",
+        advice: "A gated network needs gates, a linear one has none.")
     }
     if let gates, gates.columns != problem.geometry.patchDimension || gates.rows == 0 {
       throw ProgramError(

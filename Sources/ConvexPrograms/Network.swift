@@ -52,6 +52,11 @@ public struct Network: Sendable, Equatable {
         found: gates.map { "\($0.rows) gates" } ?? "none",
         advice: "A gated network has one gate per filter, any other network has none.")
     }
+    if let gates, gates.columns != geometry.patchDimension, gates.rows > 0 {
+      throw ProgramError(
+        place: "network gates", expected: "patch dimension \(geometry.patchDimension)",
+        found: "\(gates.columns) columns", advice: "Use the geometry the gates were made for.")
+    }
     self.geometry = geometry
     self.pooling = pooling
     self.activation = activation

@@ -22,8 +22,11 @@ public protocol Regularizer: Sendable {
 }
 
 extension Regularizer {
-  /// The dual norm `max_b r°(G_b)`.
-  public func dualNorm(_ gradient: Matrix) -> Double { blockDualNorms(gradient).max() ?? 0 }
+  /// The dual norm `max_b r°(G_b)`; not a number where one of the blocks has none.
+  public func dualNorm(_ gradient: Matrix) -> Double {
+    // `max()` of a sequence drops what is not a number.
+    blockDualNorms(gradient).reduce(0) { $0.isNaN || $1 <= $0 ? $0 : $1 }
+  }
 }
 
 /// The sum of Euclidean (Frobenius) norms of blocks: the group lasso.

@@ -33,7 +33,7 @@ public struct TrainingProblem: Sendable {
   ///     training is reproducible to the bit; `.auto` measures and may pick another one next time.
   ///   - threads: Threads that passes over the data use.
   /// - Throws: `GeometryError` when images, geometry and pooling do not fit, `ProgramError` when the number of
-  ///   targets is not the number of images.
+  ///   targets is not the number of images or a gated or linear network has max pooling.
   public init(
     images: Tensor, geometry: PatchGeometry, pooling: Pooling, activation: Activation,
     loss: any Loss, lambda: Double, backend: ConvolutionBackend = .im2col, threads: Int = 1
@@ -43,10 +43,16 @@ public struct TrainingProblem: Sendable {
         place: "targets", expected: "\(images.shape.first ?? 0) (one per image)",
         found: "\(loss.sampleCount)", advice: "Give as many labels as images.")
     }
+    let map = try pooling.map(for: geometry)
+    guard map.isLinear || activation == .relu else {
+      throw ProgramError(
+        place: "pooling", expected: "average, sum or none", found: pooling.description,
+        advice: "Gated and linear networks need a linear pooling.")
+    }
     layer = try ConvolutionLayer(
       images: images, geometry: geometry, backend: backend, threads: threads)
     self.pooling = pooling
-    poolingMap = try pooling.map(for: geometry)
+    poolingMap = map
     self.activation = activation
     self.loss = loss
     self.lambda = lambda

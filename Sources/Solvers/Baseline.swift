@@ -85,12 +85,13 @@ public struct Baseline: Sendable {
   ///   - limits: Time limit and interruption; the gap is not used.
   ///   - observer: Receives a line per epoch.
   /// - Returns: The last network and its objective.
-  /// - Throws: `ProgramError` for gated problems.
+  /// - Throws: `ProgramError` for gated problems and for settings out of range.
   public func train(
     _ problem: TrainingProblem, images: Tensor, limits: SolveLimits = SolveLimits(),
     observer: TraceObserver = { _ in }
   ) throws -> Result {
     let watch = Stopwatch()
+    try settings.validate()
     var generator = SeededGenerator(seed: settings.seed)
     var network = try randomNetwork(problem, &generator)
     var status = SolveStatus.iterationLimit
@@ -168,6 +169,26 @@ public struct Baseline: Sendable {
       }
     }
     return start.withParameters(parameters)
+  }
+}
+
+extension Baseline.Settings {
+  /// Throws when a number is out of its range.
+  fileprivate func validate() throws {
+    func require(_ isLegal: Bool, _ place: String, _ expected: String, _ found: String) throws {
+      guard !isLegal else { return }
+      throw ProgramError(
+        place: place, expected: expected, found: found, advice: "Give \(expected).")
+    }
+    try require(width > 0, "width", "a positive number of neurons", "\(width)")
+    try require(epochs >= 0, "epochs", "a number of epochs that is not negative", "\(epochs)")
+    if let batchSize {
+      try require(batchSize > 0, "batch size", "a positive number of samples", "\(batchSize)")
+    }
+    try require(
+      learningRate > 0 && learningRate.isFinite, "learning rate", "a positive number",
+      "\(learningRate)")
+    try require((0..<1).contains(momentum), "momentum", "a number in 0..<1", "\(momentum)")
   }
 }
 

@@ -29,9 +29,10 @@ public struct FISTA: Sendable {
     public let iterations: Int
     /// How the solve ended.
     public let status: SolveStatus
-    /// `(objective - lowerBound) / objective`; zero when the objective is.
+    /// `(objective - lowerBound) / objective`; zero when the objective is, not a number when the objective is none.
     public var relativeGap: Double {
-      objective > 0 ? max(0, objective - lowerBound) / objective : 0
+      guard objective != 0, !(objective < lowerBound) else { return 0 }
+      return (objective - lowerBound) / objective
     }
   }
 
@@ -42,7 +43,8 @@ public struct FISTA: Sendable {
   ///   - start: First point of shape `[d, c]`; zero unless told. A solution stops at once.
   ///   - limits: Gap to reach and limits.
   ///   - observer: Receives a line per measurement.
-  /// - Returns: The first measured point within the gap, else the measured point of lowest objective.
+  /// - Returns: The first measured point within the gap, else the measured point of lowest objective. Where the
+  ///   objective is not finite the solve ends as `stalled`.
   /// - Complexity: Two products with the feature map per iteration, one more per measurement.
   public func solve(
     _ program: CompositeProgram, from start: Matrix? = nil, limits: SolveLimits = SolveLimits(),
@@ -64,9 +66,10 @@ public struct FISTA: Sendable {
             phase: "fista", iteration: state.iteration, seconds: watch.seconds,
             objective: current.objective, lowerBound: current.lowerBound,
             neuronCount: state.activeBlockCount(program)))
-        if isDone { return current.ended(.solved) }
-        if let interruption { return current.ended(interruption) }
-        if isLast { return current.ended(.iterationLimit) }
+        if isDone { return current.ended(.solved, after: state.iteration) }
+        if !measured.objective.isFinite { return current.ended(.stalled, after: state.iteration) }
+        if let interruption { return current.ended(interruption, after: state.iteration) }
+        if isLast { return current.ended(.iterationLimit, after: state.iteration) }
       }
       state.step(program)
     }
@@ -120,7 +123,7 @@ public struct FISTA: Sendable {
         let nextPredictions = program.map.predictions(of: next)
         let move = State.difference(next, y)
         let length = BLAS.dot(move.elements, move.elements)
-        if length == 0
+        if length == 0 || !length.isFinite
           || State.isMajorized(
             program, yLoss, yPredictions, yGradient, nextPredictions, curvature * length)
         {
@@ -187,7 +190,7 @@ public struct FISTA: Sendable {
 }
 
 extension FISTA.Solution {
-  fileprivate func ended(_ status: SolveStatus) -> FISTA.Solution {
+  fileprivate func ended(_ status: SolveStatus, after iterations: Int) -> FISTA.Solution {
     FISTA.Solution(
       point: point, objective: objective, lowerBound: lowerBound, iterations: iterations,
       status: status)

@@ -32,8 +32,12 @@ package struct GroupLassoSolver: Sendable {
       inner.seconds = limits.seconds - watch.seconds
       inner.iterations = min(proximalSteps, limits.iterations - spent)
       let solution = FISTA(measureInterval: max(1, proximalSteps / 2)).solve(program, from: point, limits: inner)
-      spent += inner.iterations
-      guard solution.status == .iterationLimit, spent < limits.iterations else { return solution }
+      spent += solution.iterations
+      guard solution.status == .iterationLimit, spent < limits.iterations else {
+        return FISTA.Solution(
+          point: solution.point, objective: solution.objective, lowerBound: solution.lowerBound,
+          iterations: spent, status: solution.status)
+      }
       point = newton(program, from: solution.point, limits: inner, watch: watch)
     }
   }
