@@ -43,7 +43,7 @@ public struct GatedProgram: Sendable {
     }
     self.problem = problem
     self.gates = gates
-    let features = try problem.gatedFeatures(of: gates)
+    let features = problem.gatedFeatures(of: gates)
     let blocks = gates?.rows ?? 1
     let (h, a) = (problem.geometry.patchDimension, problem.windowCount)
     let regularizer: any Regularizer =
@@ -68,6 +68,7 @@ public struct GatedProgram: Sendable {
   /// rounding errors and are dropped.
   ///
   /// - Parameter point: Weights of shape `[P * a * h, c]`.
+  /// - Returns: A balanced network.
   /// - Throws: `LAPACK.Failure` when a block has non-finite entries.
   public func network(from point: Matrix) throws -> Network {
     var filters: [Double] = []

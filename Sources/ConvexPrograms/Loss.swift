@@ -25,6 +25,7 @@ public protocol Loss: Sendable {
   ///   - samples: Range of sample indices.
   ///   - predictions: Their predictions, `[samples.count, c]` row-major.
   ///   - gradient: Where the derivative by the predictions goes, same shape, or nil.
+  /// - Returns: The part of the loss.
   func value(
     samples: Range<Int>, predictions: UnsafePointer<Double>,
     gradient: UnsafeMutablePointer<Double>?
@@ -44,11 +45,13 @@ public protocol Loss: Sendable {
   /// The convex conjugate `L*(G) = sup_F <F, G> - L(F)`, `+infinity` outside its domain.
   ///
   /// - Parameter dual: Dual point of shape `[n, c]`, in the units of the gradient of `L`.
+  /// - Returns: The conjugate, or `+infinity`.
   func conjugate(at dual: Matrix) -> Double
 
   /// Largest `s` with `s * gradient` in the domain of the conjugate, `+infinity` when all are.
   ///
   /// - Parameter gradient: Gradient of `L` at some predictions, `[n, c]`.
+  /// - Returns: A positive scale, or `+infinity`.
   func largestDualScale(gradient: Matrix) -> Double
 
   /// Share of samples whose class the predictions name correctly; nil for regression targets.
@@ -62,6 +65,7 @@ extension Loss {
   /// The loss of all samples.
   ///
   /// - Parameter predictions: Predictions of shape `[n, c]`.
+  /// - Returns: The mean loss.
   public func value(at predictions: Matrix) -> Double {
     checkShape(predictions)
     return predictions.elements.withUnsafeBufferPointer { buffer in

@@ -54,7 +54,8 @@ extension TrainingProblem {
     let width = m * windowCount
     precondition(
       cotangent.rows == sampleCount && cotangent.columns == width,
-      "pullback: expected [\(sampleCount), \(width)], found [\(cotangent.rows), \(cotangent.columns)]")
+      "pullback: expected [\(sampleCount), \(width)], found [\(cotangent.rows), \(cotangent.columns)]"
+    )
     guard m > 0 else { return filters }
     let responseSize = geometry.patchesPerSample * m
     let chunk = chunkSize(filters: m)
@@ -121,7 +122,8 @@ extension TrainingProblem {
               for s in 0..<count {
                 pool(responses + s * responseSize, filters: m, into: features + s * width)
               }
-              BLAS.gemm(m: count, n: c, k: width, features, lda: width, w, ldb: c, predictions, ldc: c)
+              BLAS.gemm(
+                m: count, n: c, k: width, features, lda: width, w, ldb: c, predictions, ldc: c)
               values[index] = loss.value(samples: samples, predictions: predictions, gradient: dual)
               BLAS.gemm(
                 .transposed, .plain, m: width, n: c, k: count, features, lda: width, dual, ldb: c,
@@ -155,7 +157,7 @@ extension TrainingProblem {
   /// - Returns: Features of shape `[n, P * a * h]`.
   /// - Precondition: The pooling is linear.
   /// - Complexity: O(`n K h P`) time, O(`n P a h`) memory.
-  public func gatedFeatures(of gates: Matrix?) throws -> Matrix {
+  public func gatedFeatures(of gates: Matrix?) -> Matrix {
     precondition(poolingMap.isLinear, "gatedFeatures(of:): expected a linear pooling, found max")
     let (h, a, k) = (geometry.patchDimension, windowCount, geometry.patchesPerSample)
     let blocks = gates?.rows ?? 1
@@ -165,25 +167,28 @@ extension TrainingProblem {
     var unit = Matrix.identity(h).elements
     withBuffers(active, &result) { g, out in
       unit.withUnsafeMutableBufferPointer { unit in
-      guard let unit = unit.baseAddress.map({ UnsafePointer($0) }) else { return }
-      Parallel.forEachChunk(of: sampleCount, chunk: chunkSize(filters: blocks), threads: threads) {
-        _, samples in
-        var workspace = ConvolutionWorkspace()
-        withScratch(samples.count * k * (blocks + h)) { responses in
-          let patches = responses + samples.count * k * blocks
-          layer.responses(
-            filters: g, count: blocks, samples: samples, into: responses, workspace: &workspace)
-          // Responses of the unit filters are the patches themselves.
-          layer.responses(
-            filters: unit, count: h, samples: samples, into: patches, workspace: &workspace)
-          for row in 0..<samples.count * k * blocks { responses[row] = responses[row] >= 0 ? 1 : 0 }
-          for (s, i) in samples.enumerated() {
-            maskedSums(
-              masks: responses + s * k * blocks, patches: patches + s * k * h, blocks: blocks,
-              into: out + i * width)
+        guard let unit = unit.baseAddress.map({ UnsafePointer($0) }) else { return }
+        Parallel.forEachChunk(of: sampleCount, chunk: chunkSize(filters: blocks), threads: threads)
+        {
+          _, samples in
+          var workspace = ConvolutionWorkspace()
+          withScratch(samples.count * k * (blocks + h)) { responses in
+            let patches = responses + samples.count * k * blocks
+            layer.responses(
+              filters: g, count: blocks, samples: samples, into: responses, workspace: &workspace)
+            // Responses of the unit filters are the patches themselves.
+            layer.responses(
+              filters: unit, count: h, samples: samples, into: patches, workspace: &workspace)
+            for row in 0..<samples.count * k * blocks {
+              responses[row] = responses[row] >= 0 ? 1 : 0
+            }
+            for (s, i) in samples.enumerated() {
+              maskedSums(
+                masks: responses + s * k * blocks, patches: patches + s * k * h, blocks: blocks,
+                into: out + i * width)
+            }
           }
         }
-      }
       }
     }
     return result

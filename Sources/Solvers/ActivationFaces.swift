@@ -78,6 +78,7 @@ struct ActivationFaces {
       let length = BLAS.norm(rest)
       if length > 1e-3 { basis.append(rest.map { $0 / length }) }
     }
-    return Matrix(rows: basis.count, columns: rows.first?.count ?? 0, elements: basis.flatMap { $0 })
+    return Matrix(
+      rows: basis.count, columns: rows.first?.count ?? 0, elements: basis.flatMap { $0 })
   }
 }

@@ -25,7 +25,8 @@ struct ActiveBlocks {
   /// Keeps some of the present blocks, given by position; `names` are the blocks' numbers in the program.
   private mutating func restrict(from source: DenseFeatureMap, to kept: [Int], names: [Int]) {
     let columns = kept.flatMap { b in (0..<blockRows).map { b * blockRows + $0 } }
-    map = DenseFeatureMap(features: source.features.selectingColumns(columns), threads: source.threads)
+    map = DenseFeatureMap(
+      features: source.features.selectingColumns(columns), threads: source.threads)
     weights = weights.selectingRows(columns)
     blocks = kept.map { names[$0] }
   }

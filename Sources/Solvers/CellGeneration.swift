@@ -256,7 +256,8 @@ private struct CellGenerationRun {
     let largest = norms.first ?? 0
     ratio = largest / problem.lambda
     let scale = largest > 0 ? problem.lambda / largest : .infinity
-    let bound = max(0, bestScaledDual(loss: problem.loss, gradient: gradient, largestScale: scale).value)
+    let bound = max(
+      0, bestScaledDual(loss: problem.loss, gradient: gradient, largestScale: scale).value)
     estimatedGap = objective.total > 0 ? max(0, objective.total - bound) / objective.total : 0
     let violated = norms.indices.filter { norms[$0] > problem.lambda * (1 + 1e-9) }
     seconds["pricing", default: 0] += clock.seconds
@@ -285,6 +286,7 @@ extension Network {
   /// The network with each set of neurons whose filters point the same way replaced by one neuron.
   ///
   /// - Parameter cosine: Least cosine of two filters that count as pointing the same way.
+  /// - Returns: The balanced network of what is left.
   fileprivate func joiningEqualNeurons(cosine: Double) -> Network {
     let unit = filters.withUnitRows
     let cosines = BLAS.product(unit, .plain, unit, .transposed)

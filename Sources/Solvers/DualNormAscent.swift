@@ -29,6 +29,7 @@ package struct DualNormAscent: Sendable {
   ///   - problem: Data and architecture.
   ///   - dual: Dual point of shape `[n, c]`.
   ///   - known: Filters to start from besides the random ones, `[m, h]`.
+  /// - Returns: Unit filters of shape `[r, h]` and their norms, both in descending order of the norm.
   package func maximizers(
     of problem: TrainingProblem, dual: Matrix, known: Matrix? = nil
   ) -> (filters: Matrix, norms: [Double]) {
@@ -131,9 +132,10 @@ package struct DualNormAscent: Sendable {
     for row in 0..<starts {
       var direction = (0..<h).map { _ in generator.normal() }
       if row % 3 == 1 {
-        direction = BLAS.product(
-          Matrix([direction]), .plain, whitening, .plain
-        ).elements
+        direction =
+          BLAS.product(
+            Matrix([direction]), .plain, whitening, .plain
+          ).elements
       } else if row % 3 == 2 {
         let (first, second) = (
           randomPatch(problem, &generator), randomPatch(problem, &generator)

@@ -19,6 +19,7 @@ package struct JointDescent {
   ///   - network: Network to start from, with the problem's architecture and no gates.
   ///   - iterations: Most L-BFGS iterations.
   ///   - shouldStop: Asked after each iteration with its number and the value.
+  /// - Returns: The network where descent ended.
   package func minimize(
     from network: Network, iterations: Int, shouldStop: (Int, Double) -> Bool = { _, _ in false }
   ) -> Network {

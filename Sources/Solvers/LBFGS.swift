@@ -34,6 +34,7 @@ package struct LBFGS: Sendable {
   ///   - start: First point.
   ///   - shouldStop: Asked after each iteration with its number, the value and the point.
   ///   - evaluate: Value and gradient at a point.
+  /// - Returns: The last point, its value and the iterations taken.
   package func minimize(
     from start: [Double], shouldStop: (Int, Double, [Double]) -> Bool = { _, _, _ in false },
     evaluate: ([Double]) -> (Double, [Double])

@@ -1,4 +1,6 @@
-/// How a solver ended. Always returned with a usable point, never thrown.
+/// How a solver ended.
+///
+/// Always returned with a usable point, never thrown.
 public enum SolveStatus: String, Sendable, Codable {
   /// The relative gap asked for was reached; the lower bound returned is rigorous up to rounding.
   case solved

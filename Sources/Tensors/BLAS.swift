@@ -21,10 +21,19 @@ public enum BLAS {
   /// General product `C = alpha op(A) op(B) + beta C` on row-major storage.
   ///
   /// - Parameters:
+  ///   - formA: Whether `A` is transposed.
+  ///   - formB: Whether `B` is transposed.
   ///   - m: Rows of `op(A)` and of `C`.
   ///   - n: Columns of `op(B)` and of `C`.
   ///   - k: Columns of `op(A)`, rows of `op(B)`.
-  ///   - lda: Distance between rows of `A` as stored; `ldb`, `ldc` likewise.
+  ///   - alpha: Factor of the product.
+  ///   - a: Entries of `A`.
+  ///   - lda: Distance between rows of `A` as stored.
+  ///   - b: Entries of `B`.
+  ///   - ldb: Distance between rows of `B` as stored.
+  ///   - beta: Factor of the old `C`; at 0 it is not read.
+  ///   - c: Entries of `C`.
+  ///   - ldc: Distance between rows of `C`.
   package static func gemm(
     _ formA: Form = .plain, _ formB: Form = .plain, m: Int, n: Int, k: Int, alpha: Double = 1,
     _ a: UnsafePointer<Double>, lda: Int, _ b: UnsafePointer<Double>, ldb: Int,

@@ -4,7 +4,7 @@
 public struct Tensor: Sendable, Equatable {
   /// Extent of each axis, outermost first.
   public let shape: [Int]
-  /// The entries; the last axis varies fastest. As many as the product of `shape`.
+  /// The entries, as many as the product of `shape`; the last axis varies fastest.
   public var elements: [Double]
 
   /// A tensor with given entries.
