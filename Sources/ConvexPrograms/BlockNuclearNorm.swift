@@ -116,7 +116,11 @@ public struct BlockNuclearNorm: Regularizer {
       for e in 0..<vectors.columns { scaled[i, e] *= factor }
     }
     let shrink = BLAS.product(vectors, .transposed, scaled, .plain)
-    return (left ? BLAS.product(shrink, .plain, matrix, .plain) : BLAS.product(matrix, .plain, shrink, .plain), norm)
+    return (
+      left
+        ? BLAS.product(shrink, .plain, matrix, .plain)
+        : BLAS.product(matrix, .plain, shrink, .plain), norm
+    )
   }
 
   private func perBlock<T>(_ body: (Int) -> T) -> [T] {

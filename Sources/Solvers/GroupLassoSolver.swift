@@ -21,6 +21,7 @@ package struct GroupLassoSolver: Sendable {
   ///   - program: A program whose map is dense and whose regularizer is a group norm.
   ///   - start: First weights of shape `[m * a, c]`.
   ///   - limits: Gap to reach; `iterations` counts proximal steps.
+  /// - Returns: Output weights with their gap; its `iterations` counts all proximal steps.
   package func solve(
     _ program: CompositeProgram, from start: Matrix, limits: SolveLimits
   ) -> FISTA.Solution {
@@ -31,7 +32,8 @@ package struct GroupLassoSolver: Sendable {
       var inner = limits
       inner.seconds = limits.seconds - watch.seconds
       inner.iterations = min(proximalSteps, limits.iterations - spent)
-      let solution = FISTA(measureInterval: max(1, proximalSteps / 2)).solve(program, from: point, limits: inner)
+      let solution = FISTA(measureInterval: max(1, proximalSteps / 2)).solve(
+        program, from: point, limits: inner)
       spent += solution.iterations
       guard solution.status == .iterationLimit, spent < limits.iterations else {
         return FISTA.Solution(
