@@ -68,7 +68,7 @@ public struct GatedProgram: Sendable {
   /// rounding errors and are dropped.
   ///
   /// - Parameter point: Weights of shape `[P * a * h, c]`.
-  /// - Returns: A balanced network.
+  /// - Returns: The network, without neurons for blocks that are zero.
   /// - Throws: `LAPACK.Failure` when a block has non-finite entries.
   public func network(from point: Matrix) throws -> Network {
     var filters: [Double] = []

@@ -84,8 +84,8 @@ extension TrainingProblem {
   /// - Parameters:
   ///   - samples: Sample indices.
   ///   - images: The images of those samples, `[samples.count, channels, height, width]`.
-  /// - Returns: The problem of those samples, with the same strength.
-  /// - Throws: `GeometryError` or `ProgramError` when the images are not of the problem's shape and number.
+  /// - Returns: The problem with the same architecture and strength.
+  /// - Throws: `ProgramError` or `GeometryError` when the images do not fit.
   public func selecting(_ samples: [Int], images: Tensor) throws -> TrainingProblem {
     try TrainingProblem(
       images: images, geometry: geometry, pooling: pooling, activation: activation,

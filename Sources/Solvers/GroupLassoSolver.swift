@@ -21,7 +21,7 @@ package struct GroupLassoSolver: Sendable {
   ///   - program: A program whose map is dense and whose regularizer is a group norm.
   ///   - start: First weights of shape `[m * a, c]`.
   ///   - limits: Gap to reach; `iterations` counts proximal steps.
-  /// - Returns: The weights with their gap and status.
+  /// - Returns: Output weights with their gap; its `iterations` counts all proximal steps.
   package func solve(
     _ program: CompositeProgram, from start: Matrix, limits: SolveLimits
   ) -> FISTA.Solution {

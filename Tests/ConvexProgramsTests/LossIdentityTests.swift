@@ -107,7 +107,7 @@ struct LossIdentityTests {
     #expect(abs(quotient - loss.smoothness) <= 1e-14)
   }
 
-  @Test(arguments: ProblemCase.LossKind.allCases, 1...60)
+  @Test(arguments: ProblemCase.LossKind.allCases, 1...400)
   func scaledGradientsStayInTheDomainUpToTheLargestScale(
     kind: ProblemCase.LossKind, seed: Int
   ) {

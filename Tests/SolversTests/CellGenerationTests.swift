@@ -18,7 +18,9 @@ struct CellGenerationTests {
     // The recorded optima carry seven or eight digits.
     #expect(result.objective.total >= optimum * (1 - 2e-7))
     #expect(result.objective.total <= optimum * (1 + 1e-6))
-    #expect(problem.objective(of: result.network) == result.objective)
+    // Balancing the returned network may round the last digit.
+    let total = problem.objective(of: result.network).total
+    #expect(abs(total - result.objective.total) <= 1e-14 * total)
     #expect(result.dualNormRatio <= 1.001)
   }
 
