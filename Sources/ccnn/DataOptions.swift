@@ -1,20 +1,22 @@
 import ArgumentParser
 import ConvexCNN
 
+/// Help of `--dataset`.
+let datasetHelp = ArgumentHelp(
+  "Bundled data set: \(BundledDataset.names.joined(separator: ", ")).", valueName: "name")
+
+/// Help of `--images`.
+let imagesHelp = ArgumentHelp(
+  "IDX (.gz or not), NPY, NPZ (file.npz:key), CSV, CIFAR-10 batch, or folder of PNGs.",
+  discussion: "[n, height, width], [n, channels, height, width], [n, length] or, with a filter of "
+    + "one number, [n, channels, length]. Unsigned bytes are scaled to 0...1.",
+  valueName: "path")
+
 /// Training data, and a held-out set if one is wanted.
 struct DataOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Bundled data set: \(BundledDataset.names.joined(separator: ", ")).", valueName: "name"))
-  var dataset: String?
+  @Option(help: datasetHelp) var dataset: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "IDX (.gz or not), NPY, NPZ (file.npz:key), CSV, CIFAR-10 batch, or folder of PNGs.",
-      discussion: "[n, height, width], [n, channels, height, width], [n, length] or, with a "
-        + "filter of one number, [n, channels, length]. Unsigned bytes are scaled to 0...1.",
-      valueName: "path"))
-  var images: String?
+  @Option(help: imagesHelp) var images: String?
 
   @Option(
     help: ArgumentHelp(
