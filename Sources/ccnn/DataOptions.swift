@@ -80,7 +80,8 @@ struct DataOptions: ParsableArguments {
     try train.labels.requireTwoClasses(in: labels ?? images)
     if let testFraction { return try train.split(testFraction: testFraction, seed: seed) }
     guard let testImages else { return Dataset(train: train) }
-    let test = try loader.load(images: testImages, labels: testLabels, like: train.kind)
+    let test = try loader.load(
+      images: testImages, labels: testLabels, like: train.kind, labelOption: "--test-labels")
     return Dataset(train: train, test: test)
   }
 
