@@ -35,10 +35,12 @@ public struct DatasetLoader: Sendable {
   ///   - path: A path of images, or `PATH.npz:key`.
   ///   - labelPath: A path of labels; nil when the images come with theirs.
   ///   - kind: What images and labels must be like, nil for training data.
+  ///   - labelOption: Option that names the labels, for the message when there are none.
   /// - Returns: Batch and labels of equal length; unsigned bytes scaled to 0...1.
   /// - Throws: `FormatError` when a file is damaged, `InputError` when the data are wrong or do not go together.
   public func load(
-    images path: String, labels labelPath: String?, like kind: SampleKind? = nil
+    images path: String, labels labelPath: String?, like kind: SampleKind? = nil,
+    labelOption: String = "--labels"
   ) throws -> LabeledDataset {
     let source = try ImageSource.read(path)
     let batch = try batch(of: source.images, path: path)
@@ -51,7 +53,7 @@ public struct DatasetLoader: Sendable {
         shape: [labels.count], elements: labels.map(Double.init), elementKind: .integer)
     } else {
       throw InputError(
-        .usage, "--labels", expected: "a path, since \(path) holds no labels", found: "none",
+        .usage, labelOption, expected: "a path, since \(path) holds no labels", found: "none",
         advice: "Name the labels.")
     }
     let count = array.shape.first ?? 0

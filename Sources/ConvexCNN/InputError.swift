@@ -44,15 +44,15 @@ public struct InputError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// Several illegal options, reported together before any work starts.
-public struct OptionProblems: Error, Equatable, Sendable, CustomStringConvertible {
+package struct OptionProblems: Error, Equatable, Sendable, CustomStringConvertible {
   /// The problems in the order in which they were found, never empty when thrown.
-  public private(set) var problems: [InputError] = []
+  package private(set) var problems: [InputError] = []
 
   /// A list without problems.
-  public init() {}
+  package init() {}
 
   /// One problem in each line.
-  public var description: String { problems.map(\.description).joined(separator: "\n") }
+  package var description: String { problems.map(\.description).joined(separator: "\n") }
 
   /// Adds a problem of an option.
   ///
@@ -61,7 +61,7 @@ public struct OptionProblems: Error, Equatable, Sendable, CustomStringConvertibl
   ///   - value: Value given.
   ///   - expected: Legal values.
   ///   - advice: What to do.
-  public mutating func add(_ option: String, value: String, expected: String, advice: String) {
+  package mutating func add(_ option: String, value: String, expected: String, advice: String) {
     problems.append(
       InputError(.usage, option, expected: expected, found: "\"\(value)\"", advice: advice))
   }
@@ -73,7 +73,7 @@ public struct OptionProblems: Error, Equatable, Sendable, CustomStringConvertibl
   ///   - value: Value given.
   ///   - names: Legal values; the first is returned when there is a problem.
   /// - Returns: The value, or the first legal one.
-  public mutating func choice(_ option: String, _ value: String, among names: [String]) -> String {
+  package mutating func choice(_ option: String, _ value: String, among names: [String]) -> String {
     if names.contains(value) { return value }
     let nearest = names.min { editDistance($0, value) < editDistance($1, value) } ?? ""
     add(
@@ -89,7 +89,7 @@ public struct OptionProblems: Error, Equatable, Sendable, CustomStringConvertibl
   ///   - value: Number given, or nil when the option is absent.
   ///   - expected: The range in words.
   ///   - isLegal: Whether a finite number is in the range.
-  public mutating func check(
+  package mutating func check(
     _ option: String, _ value: Double?, _ expected: String, _ isLegal: (Double) -> Bool
   ) {
     guard let value, !(value.isFinite && isLegal(value)) else { return }
@@ -102,7 +102,7 @@ public struct OptionProblems: Error, Equatable, Sendable, CustomStringConvertibl
   ///   - option: Name on the command line, with its dashes.
   ///   - value: Count given, or nil when the option is absent.
   ///   - least: Smallest legal count.
-  public mutating func check(_ option: String, _ value: Int?, atLeast least: Int) {
+  package mutating func check(_ option: String, _ value: Int?, atLeast least: Int) {
     guard let value, value < least else { return }
     add(
       option, value: "\(value)", expected: "an integer >= \(least)",
@@ -110,7 +110,7 @@ public struct OptionProblems: Error, Equatable, Sendable, CustomStringConvertibl
   }
 
   /// Throws the list unless it is empty.
-  public func throwIfAny() throws {
+  package func throwIfAny() throws {
     if !problems.isEmpty { throw self }
   }
 }

@@ -1,13 +1,13 @@
 import Foundation
 
 /// JSON that other programs read: sorted keys, numbers finite or null.
-public enum JSON {
+package enum JSON {
   /// The text of a value, with a line break at the end.
   ///
   /// - Parameter value: A value whose numbers are finite; wrap others in `Finite`.
   /// - Returns: Indented JSON.
   /// - Throws: `EncodingError` when a number is infinite or not a number.
-  public static func text(of value: some Encodable) throws -> String {
+  package static func text(of value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"

@@ -125,16 +125,16 @@ struct CellPlan {
 /// Wall time of named phases.
 struct PhaseClock {
   private(set) var phases: [TrainingResult.Phase] = []
-  private let start = ContinuousClock.now
+  private let watch = Stopwatch()
 
   /// Seconds since the clock began.
-  var total: Double { Self.seconds(since: start) }
+  var total: Double { watch.seconds }
 
   /// Runs a phase and notes how long it took.
   mutating func time<Value>(_ name: String, _ work: () throws -> Value) rethrows -> Value {
-    let start = ContinuousClock.now
+    let watch = Stopwatch()
     let value = try work()
-    phases.append(TrainingResult.Phase(name: name, seconds: Self.seconds(since: start)))
+    phases.append(TrainingResult.Phase(name: name, seconds: watch.seconds))
     return value
   }
 
@@ -143,10 +143,5 @@ struct PhaseClock {
     guard !parts.isEmpty else { return }
     phases.removeLast()
     phases += parts.map { TrainingResult.Phase(name: $0.name, seconds: $0.seconds) }
-  }
-
-  private static func seconds(since start: ContinuousClock.Instant) -> Double {
-    let elapsed = ContinuousClock.now - start
-    return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
   }
 }

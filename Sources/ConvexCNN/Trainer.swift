@@ -137,12 +137,12 @@ public struct Trainer: Sendable {
       map: program.composite.map, loss: program.composite.loss,
       regularizer: program.composite.regularizer, lambda: cells.lambda)
     // The certifier subtracts rounding margins, so the solver aims a little lower.
-    let fista = FISTA().solve(
+    let gated = GatedSolver().solve(
       composite, from: try start.map { try program.point(from: $0) },
       limits: limits(gap: 0.9 * configuration.gap, iterations: 1_000_000), observer: observer)
     return Solution(
-      network: try program.network(from: fista.point), status: fista.status,
-      cellCount: cells.gates?.rows ?? 1, estimatedGap: fista.relativeGap,
+      network: try program.network(from: gated.point), status: gated.status,
+      cellCount: cells.gates?.rows ?? 1, estimatedGap: gated.relativeGap,
       pricing: "none (all cells of the program are in it)", phases: [])
   }
 

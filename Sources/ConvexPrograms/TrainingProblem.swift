@@ -33,7 +33,8 @@ public struct TrainingProblem: Sendable {
   ///     training is reproducible to the bit; `.auto` measures and may pick another one next time.
   ///   - threads: Threads that passes over the data use.
   /// - Throws: `GeometryError` when images, geometry and pooling do not fit, `ProgramError` when the number of
-  ///   targets is not the number of images or a gated or linear network has max pooling.
+  ///   targets is not the number of images, a number is not finite, `lambda` is negative, or a gated or linear network
+  ///   has max pooling.
   public init(
     images: Tensor, geometry: PatchGeometry, pooling: Pooling, activation: Activation,
     loss: any Loss, lambda: Double, backend: ConvolutionBackend = .im2col, threads: Int = 1
@@ -42,6 +43,19 @@ public struct TrainingProblem: Sendable {
       throw ProgramError(
         place: "targets", expected: "\(images.shape.first ?? 0) (one per image)",
         found: "\(loss.sampleCount)", advice: "Give as many labels as images.")
+    }
+    if let index = images.firstNonFiniteIndex {
+      throw ProgramError(
+        place: "images", expected: "finite numbers",
+        found: "\(images.elements[index]) at index \(index)",
+        advice: "Remove the sample or repair the data.")
+    }
+    let zero = Matrix(rows: loss.sampleCount, columns: loss.outputCount)
+    guard loss.value(at: zero).isFinite, lambda >= 0, lambda.isFinite else {
+      throw ProgramError(
+        place: "targets and lambda", expected: "finite targets and a finite lambda >= 0",
+        found: "loss \(loss.value(at: zero)) of zero predictions, lambda \(lambda)",
+        advice: "Remove the samples without a target, or give another strength.")
     }
     let map = try pooling.map(for: geometry)
     guard map.isLinear || activation == .relu else {

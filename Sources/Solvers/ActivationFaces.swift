@@ -4,6 +4,8 @@ import Tensors
 
 /// Faces of the patch arrangement on which filters lie: the hyperplanes `x . u = 0` they nearly satisfy.
 ///
+/// With max pooling the hyperplanes `(x_k - x_l) . u = 0` between the winner of a window and its rivals count too.
+///
 /// Optimal filters often lie on such faces. Descent over all directions jams there, because the objective has a kink;
 /// within the face it is smooth.
 struct ActivationFaces {
@@ -38,6 +40,14 @@ struct ActivationFaces {
             ))
         }
       }
+      guard !problem.poolingMap.isLinear else { continue }
+      for j in 0..<m {
+        for rival in ActivationFaces.rivals(
+          patches, responses, column: j, windows: problem.poolingMap.windows, tolerance: tolerance)
+        {
+          near[j].append((rival.cosine, i * patches.rows + rival.position, rival.normal))
+        }
+      }
     }
     normals = near.map { rows in
       let sorted = rows.sorted {
@@ -65,6 +75,27 @@ struct ActivationFaces {
       }
     }
     return result
+  }
+
+  /// Differences between the winning patch of each window and the patches that nearly tie with it.
+  private static func rivals(
+    _ patches: Matrix, _ responses: Matrix, column: Int, windows: [Int], tolerance: Double
+  ) -> [(cosine: Double, position: Int, normal: [Double])] {
+    var winner: [Int: Int] = [:]
+    for (k, window) in windows.enumerated() where responses[k, column] > 0 {
+      guard let best = winner[window], responses[best, column] >= responses[k, column] else {
+        winner[window] = k
+        continue
+      }
+    }
+    return windows.enumerated().compactMap { k, window in
+      guard let best = winner[window], best != k else { return nil }
+      let difference = zip(patches.row(best), patches.row(k)).map { $0 - $1 }
+      let length = BLAS.norm(difference)
+      let lead = responses[best, column] - responses[k, column]
+      guard length > 0, lead <= tolerance * length else { return nil }
+      return (lead / length, k, difference.map { $0 / length })
+    }
   }
 
   /// Orthonormal basis of the first independent rows, at most `limit` of them (Gram-Schmidt, twice).

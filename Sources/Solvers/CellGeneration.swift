@@ -75,11 +75,17 @@ public struct CellGeneration: Sendable {
   ///   - limits: `relativeGap` bounds the *estimated* gap at which the search stops.
   ///   - observer: Receives a line per phase and round.
   /// - Returns: The best network found; its objective never exceeds the start's.
-  /// - Throws: `ProgramError` when `start` has another architecture or the strength is not positive.
+  /// - Throws: `ProgramError` when `start` has another architecture, the activation is gated or the strength is not
+  ///   positive.
   public func solve(
     _ problem: TrainingProblem, start: Network? = nil, limits: SolveLimits = SolveLimits(),
     observer: TraceObserver = { _ in }
   ) throws -> Result {
+    guard problem.activation != .gated else {
+      throw ProgramError(
+        place: "activation", expected: "relu or linear for cell generation", found: "gated",
+        advice: "Solve a GatedProgram over given gates.")
+    }
     guard problem.lambda > 0 else {
       throw ProgramError(
         place: "lambda", expected: "a positive strength for cell generation",
@@ -125,7 +131,9 @@ private struct CellGenerationRun {
   }
 
   mutating func solve(_ observer: TraceObserver) throws -> CellGeneration.Result {
+    let first = (network: network, objective: objective)
     var quietRounds = 0
+    var slowRounds = 0
     var status: SolveStatus?
     if network.neuronCount > 0 { try improve(gap: 1e-6, observer) }
     while status == nil {
@@ -144,13 +152,18 @@ private struct CellGenerationRun {
       } else if !isPricedOut || found.rows > 0 {
         try extend(by: found)
         try improve(gap: min(1e-4, 0.01 * estimatedGap), observer)
-        let isStalled = before - objective.total <= 1e-13 * before
-        if isStalled && !isPricedOut { quietRounds += isThorough ? 2 : 1 }
-        if quietRounds >= 2 { status = .stalled }
+        let progress = before - objective.total
+        if progress <= 1e-13 * before && !isPricedOut { quietRounds += isThorough ? 2 : 1 }
+        // Rounds that would need thousands like them to close the gap lead nowhere.
+        slowRounds = progress <= 1e-3 * limits.relativeGap * before ? slowRounds + 1 : 0
+        if quietRounds >= 2 || slowRounds >= 12 { status = .stalled }
       }
       round += 1
     }
     try finish(observer)
+    // Joining equal neurons may cost a rounding error; a start is never made worse.
+    if objective.total > first.objective.total { (network, objective) = first }
+    objective = problem.objective(of: network)
     return CellGeneration.Result(
       network: network, status: status ?? .stalled, objective: objective, dualNormRatio: ratio,
       estimatedGap: estimatedGap, rounds: round, cellCount: cellCount,

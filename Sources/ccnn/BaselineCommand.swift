@@ -59,11 +59,7 @@ struct BaselineCommand: ParsableCommand {
     let inputs = try data.load(isSignal: configuration.filter.isSignal, seed: common.seed)
     let progress = Progress(isSilent: common.quiet, limit: common.maxSeconds)
     warn(about: inputs, progress)
-    Interruption.watch()
-    let trainer = Trainer(
-      configuration: configuration, threads: common.threadCount,
-      maximumSeconds: common.maxSeconds ?? .infinity,
-      isInterrupted: { Interruption.isRequested })
+    let trainer = common.interruptibleTrainer(configuration)
     let settings = Baseline.Settings(
       optimizer: optimizer, width: width, epochs: epochs, batchSize: batchSize,
       learningRate: learningRate ?? 0.01, momentum: momentum ?? 0.9, seed: common.seed)

@@ -1,20 +1,22 @@
 import ArgumentParser
 import ConvexCNN
 
+/// Help of `--dataset`.
+let datasetHelp = ArgumentHelp(
+  "Bundled data set: \(BundledDataset.names.joined(separator: ", ")).", valueName: "name")
+
+/// Help of `--images`.
+let imagesHelp = ArgumentHelp(
+  "IDX (.gz or not), NPY, NPZ (file.npz:key), CSV, CIFAR-10 batch, or folder of PNGs.",
+  discussion: "[n, height, width], [n, channels, height, width], [n, length] or, with a filter of "
+    + "one number, [n, channels, length]. Unsigned bytes are scaled to 0...1.",
+  valueName: "path")
+
 /// Training data, and a held-out set if one is wanted.
 struct DataOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Bundled data set: \(BundledDataset.names.joined(separator: ", ")).", valueName: "name"))
-  var dataset: String?
+  @Option(help: datasetHelp) var dataset: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "IDX (.gz or not), NPY, NPZ (file.npz:key), CSV, CIFAR-10 batch, or folder of PNGs.",
-      discussion: "[n, height, width], [n, channels, height, width], [n, length] or, with a "
-        + "filter of one number, [n, channels, length]. Unsigned bytes are scaled to 0...1.",
-      valueName: "path"))
-  var images: String?
+  @Option(help: imagesHelp) var images: String?
 
   @Option(
     help: ArgumentHelp(
@@ -78,7 +80,8 @@ struct DataOptions: ParsableArguments {
     try train.labels.requireTwoClasses(in: labels ?? images)
     if let testFraction { return try train.split(testFraction: testFraction, seed: seed) }
     guard let testImages else { return Dataset(train: train) }
-    let test = try loader.load(images: testImages, labels: testLabels, like: train.kind)
+    let test = try loader.load(
+      images: testImages, labels: testLabels, like: train.kind, labelOption: "--test-labels")
     return Dataset(train: train, test: test)
   }
 

@@ -86,7 +86,7 @@ struct ModelOptions: ParsableArguments {
       problems.add(
         "--pooling", value: pooling,
         expected: "average, sum, max, none, average:RxC, sum:RxC or max:RxC",
-        advice: "For example average:2x2.")
+        advice: "For example average:2x2, or average:1x2 for signals.")
     }
     result.pooling = pooling
     result.bias = bias

@@ -9,8 +9,7 @@ final class Progress {
   private let isTerminal: Bool
   private let limit: Double?
   private let write: (String) -> Void
-  private let clock = ContinuousClock()
-  private let start: ContinuousClock.Instant
+  private let watch = Stopwatch()
   private var lastShown: Double?
   private var hasOpenLine = false
   private var firstGap: (seconds: Double, gap: Double)?
@@ -30,12 +29,6 @@ final class Progress {
     self.isTerminal = isTerminal
     self.limit = limit
     self.write = write
-    start = clock.now
-  }
-
-  private var seconds: Double {
-    let elapsed = clock.now - start
-    return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
   }
 
   /// A line that stays.
@@ -52,7 +45,7 @@ final class Progress {
   ///   - target: Relative gap aimed at, if the solver measures one.
   func show(_ row: TraceRow, target: Double? = nil) {
     guard !isSilent else { return }
-    let now = seconds
+    let now = watch.seconds
     if let lastShown, now - lastShown < (isTerminal ? 0.1 : 2) { return }
     lastShown = now
     let text = Self.line(row, remaining: remaining(row, target: target, now: now))

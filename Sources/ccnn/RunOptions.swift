@@ -38,4 +38,12 @@ struct RunOptions: ParsableArguments {
 
   /// Threads to use.
   var threadCount: Int { threads ?? Parallel.processorCount }
+
+  /// A trainer within the limits, which from now on stops when the user asks for it.
+  func interruptibleTrainer(_ configuration: TrainingConfiguration) -> Trainer {
+    Interruption.watch()
+    return Trainer(
+      configuration: configuration, threads: threadCount, maximumSeconds: maxSeconds ?? .infinity,
+      isInterrupted: { Interruption.isRequested })
+  }
 }

@@ -11,21 +11,14 @@ struct SampleOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The model.", valueName: "file.safetensors"))
   var model: String
 
-  @Option(
-    help: ArgumentHelp(
-      "Bundled data set: \(BundledDataset.names.joined(separator: ", ")).", valueName: "name"))
-  var dataset: String?
+  @Option(help: datasetHelp) var dataset: String?
 
   @Option(
     help: ArgumentHelp(
       "Part of the bundled data set: train or test. (default: test)", valueName: "part"))
   var split: SplitChoice?
 
-  @Option(
-    help: ArgumentHelp(
-      "IDX (.gz or not), NPY, NPZ (file.npz:key), CSV, CIFAR-10 batch, or folder of PNGs.",
-      valueName: "path"))
-  var images: String?
+  @Option(help: imagesHelp) var images: String?
 
   @Option(
     parsing: .unconditional,

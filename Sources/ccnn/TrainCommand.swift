@@ -55,11 +55,7 @@ struct TrainCommand: ParsableCommand {
     let isQuiet = common.quiet
     let progress = Progress(isSilent: isQuiet, limit: common.maxSeconds)
     warn(about: inputs, progress)
-    Interruption.watch()
-    let trainer = Trainer(
-      configuration: configuration, threads: common.threadCount,
-      maximumSeconds: common.maxSeconds ?? .infinity,
-      isInterrupted: { Interruption.isRequested })
+    let trainer = common.interruptibleTrainer(configuration)
     var rows: [TraceRow] = []
     let keepsTrace = trace != nil
     let (model, result) = try interruptible(progress) {

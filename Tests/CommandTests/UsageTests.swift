@@ -30,6 +30,7 @@ struct UsageTests {
     (["--dataset", "digits"], "--images"),
     (["--dataset", "digit"], "Did you mean digits?"),
     (["--test-labels", "labels.npy"], "--test-images"),
+    (["--test-images", "images.npy"], "--test-labels: expected a path"),
     (["--trace", "m.safetensors"], "--trace"),
     (["--trace", "-"], "Only --json"),
     (["--activation", "linear", "--cells", "generate"], "single cell"),
