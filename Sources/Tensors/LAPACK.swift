@@ -87,7 +87,7 @@ public enum LAPACK {
   /// - Parameters:
   ///   - matrix: Symmetric positive definite matrix of shape `[d, d]`.
   ///   - rightHandSide: Vector of length `d`.
-  /// - Returns: The solution, of length `d`.
+  /// - Returns: Vector `x` of length `d`.
   /// - Throws: `Failure` when the matrix is not positive definite.
   /// - Complexity: O(`d^3`).
   public static func solvePositiveDefinite(
