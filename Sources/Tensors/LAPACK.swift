@@ -87,25 +87,42 @@ public enum LAPACK {
   /// - Parameters:
   ///   - matrix: Symmetric positive definite matrix of shape `[d, d]`.
   ///   - rightHandSide: Vector of length `d`.
-  /// - Returns: The solution, of length `d`.
+  /// - Returns: Vector `x` of length `d`.
   /// - Throws: `Failure` when the matrix is not positive definite.
   /// - Complexity: O(`d^3`).
   public static func solvePositiveDefinite(
     _ matrix: Matrix, _ rightHandSide: [Double]
   ) throws -> [Double] {
+    let column = Matrix(rows: rightHandSide.count, columns: 1, elements: rightHandSide)
+    return try solvePositiveDefinite(matrix, column).elements
+  }
+
+  /// Solves `A X = B` for a symmetric positive definite matrix by Cholesky factorisation.
+  ///
+  /// - Parameters:
+  ///   - matrix: Symmetric positive definite matrix of shape `[d, d]`.
+  ///   - rightHandSides: Matrix of shape `[d, c]`.
+  /// - Returns: Matrix `X` of shape `[d, c]`.
+  /// - Throws: `Failure` when the matrix is not positive definite.
+  /// - Complexity: O(`d^3 + d^2 c`).
+  public static func solvePositiveDefinite(
+    _ matrix: Matrix, _ rightHandSides: Matrix
+  ) throws -> Matrix {
     precondition(matrix.rows == matrix.columns, "solvePositiveDefinite: matrix is not square")
     precondition(
-      rightHandSide.count == matrix.rows,
-      "solvePositiveDefinite: \(matrix.rows) equations, right-hand side of \(rightHandSide.count)")
+      rightHandSides.rows == matrix.rows,
+      "solvePositiveDefinite: \(matrix.rows) equations, right-hand side of \(rightHandSides.rows)")
+    guard matrix.rows > 0, rightHandSides.columns > 0 else { return rightHandSides }
     var a = matrix.elements
-    var x = rightHandSide
-    var n = Int32(matrix.rows)
-    var (lda, ldb, one) = (n, n, Int32(1))
+    // LAPACK takes the right-hand sides column after column.
+    var x = rightHandSides.transposed
+    var (n, count) = (Int32(matrix.rows), Int32(rightHandSides.columns))
+    var (lda, ldb) = (n, n)
     var info: Int32 = 0
     dpotrf_("U", &n, &a, &lda, &info, 1)
     guard info == 0 else { throw Failure(routine: "dpotrf", info: Int(info)) }
-    dpotrs_("U", &n, &one, a, &lda, &x, &ldb, &info, 1)
+    dpotrs_("U", &n, &count, a, &lda, &x.elements, &ldb, &info, 1)
     guard info == 0 else { throw Failure(routine: "dpotrs", info: Int(info)) }
-    return x
+    return x.transposed
   }
 }
