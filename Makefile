@@ -5,7 +5,7 @@ DESTDIR ?=
 
 # What `make train` trains; the README shows its output.
 TRAIN_FLAGS ?= --dataset digits --filter 3x3 --pooling average:2x2 --bias --loss softmax \
-  --lambda-ratio 0.003 --gap 1e-2 --max-seconds 50
+  --lambda-ratio 0.003 --gap 1e-2 --max-seconds 45
 
 APT_PACKAGES := pkg-config libfftw3-dev libopenblas-dev zlib1g-dev libpng-dev
 BREW_PACKAGES := fftw openblas zlib libpng pkg-config

@@ -16,7 +16,7 @@ public struct CellGeneration: Sendable {
   public struct Settings: Sendable, Equatable {
     /// Seed of every random choice.
     public var seed: UInt64
-    /// Directions tried per round of pricing; the last round tries four times as many.
+    /// Directions tried per round of pricing; the last rounds try three times as many.
     public var starts: Int
     /// Filters added per round, at most.
     public var filtersPerRound: Int
@@ -29,7 +29,7 @@ public struct CellGeneration: Sendable {
 
     /// Settings with given values.
     public init(
-      seed: UInt64 = 0, starts: Int = 192, filtersPerRound: Int = 12, polishIterations: Int = 200,
+      seed: UInt64 = 0, starts: Int = 128, filtersPerRound: Int = 12, polishIterations: Int = 200,
       masterGap: Double = 1e-10, maximumNeurons: Int = 2000
     ) {
       self.seed = seed
@@ -139,7 +139,7 @@ private struct CellGenerationRun {
     while status == nil {
       let before = objective.total
       let isThorough = quietRounds > 0
-      let found = price(starts: settings.starts * (isThorough ? 4 : 1))
+      let found = price(starts: settings.starts * (isThorough ? 3 : 1))
       report("pricing", observer)
       let isPricedOut = estimatedGap <= limits.relativeGap
       quietRounds = isPricedOut ? quietRounds + 1 : 0
@@ -184,7 +184,7 @@ private struct CellGenerationRun {
     polish(iterations: 5 * settings.polishIterations)
     try optimizeWeights(gap: settings.masterGap, iterations: 3000)
     report("master", observer)
-    _ = price(starts: 4 * settings.starts)
+    _ = price(starts: 3 * settings.starts)
     report("pricing", observer)
   }
 

@@ -3,8 +3,11 @@ import ConvexCNN
 
 /// Architecture, loss and regularization strength.
 struct ModelOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Filter size: 3x3, or 5 for signals.", valueName: "HxW"))
-  var filter: String
+  @Option(
+    help: ArgumentHelp(
+      "Filter size: HxW for images, one number for signals. (default: 3x3; 5 for --dataset waveform)",
+      valueName: "HxW"))
+  var filter: String?
 
   @Option(
     parsing: .unconditional,
@@ -71,6 +74,7 @@ struct ModelOptions: ParsableArguments {
   func configuration(
     data: DataOptions, run: RunOptions, _ problems: inout OptionProblems
   ) -> TrainingConfiguration {
+    let filter = filter ?? (data.dataset == BundledDataset.waveform.rawValue ? "5" : "3x3")
     let size = FilterSize(rawValue: filter)
     if size == nil {
       problems.add(
