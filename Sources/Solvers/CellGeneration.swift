@@ -39,6 +39,19 @@ public struct CellGeneration: Sendable {
       self.masterGap = masterGap
       self.maximumNeurons = maximumNeurons
     }
+
+    /// Throws unless a search is possible: without a start, pricing would find nothing and end at once.
+    fileprivate func check() throws {
+      let counts = [
+        ("starts", starts, 1), ("filtersPerRound", filtersPerRound, 1),
+        ("polishIterations", polishIterations, 0), ("maximumNeurons", maximumNeurons, 1),
+      ]
+      for (name, value, least) in counts where value < least {
+        throw ProgramError(
+          place: "cell generation settings, \(name)", expected: "at least \(least)",
+          found: "\(value)", advice: "Use the default when in doubt.")
+      }
+    }
   }
 
   /// What a run returns.
@@ -75,8 +88,8 @@ public struct CellGeneration: Sendable {
   ///   - limits: `relativeGap` bounds the *estimated* gap at which the search stops.
   ///   - observer: Receives a line per phase and round.
   /// - Returns: The best network found; its objective never exceeds the start's.
-  /// - Throws: `ProgramError` when `start` has another architecture, the activation is gated or the strength is not
-  ///   positive.
+  /// - Throws: `ProgramError` when `start` has another architecture, the activation is gated, the strength is not
+  ///   positive and finite, or a setting leaves nothing to search.
   public func solve(
     _ problem: TrainingProblem, start: Network? = nil, limits: SolveLimits = SolveLimits(),
     observer: TraceObserver = { _ in }
@@ -86,11 +99,12 @@ public struct CellGeneration: Sendable {
         place: "activation", expected: "relu or linear for cell generation", found: "gated",
         advice: "Solve a GatedProgram over given gates.")
     }
-    guard problem.lambda > 0 else {
+    guard problem.lambda > 0, problem.lambda.isFinite else {
       throw ProgramError(
-        place: "lambda", expected: "a positive strength for cell generation",
+        place: "lambda", expected: "a positive, finite strength for cell generation",
         found: "\(problem.lambda)", advice: "Give a positive --lambda or --lambda-ratio.")
     }
+    try settings.check()
     if let start,
       start.geometry != problem.geometry || start.pooling != problem.pooling
         || start.activation != problem.activation || start.outputCount != problem.outputCount

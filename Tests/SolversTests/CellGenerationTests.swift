@@ -264,4 +264,20 @@ struct CellGenerationTests {
     let isConsistent = result.status != .converged || result.estimatedGap <= 1e-3
     #expect(isConsistent)
   }
+
+  @Test(arguments: [
+    CellGeneration.Settings(starts: 0), .init(starts: -1), .init(filtersPerRound: 0),
+    .init(filtersPerRound: -1), .init(polishIterations: -1), .init(maximumNeurons: 0),
+  ])
+  func settingsThatLeaveNothingToSearchAreRefused(settings: CellGeneration.Settings) throws {
+    let problem = try ProblemCase.ungated[0].problem()
+    #expect(throws: ProgramError.self) { try CellGeneration(settings: settings).solve(problem) }
+  }
+
+  @Test(arguments: [0, -1, Double.nan, .infinity])
+  func strengthMustBePositiveAndFinite(lambda: Double) throws {
+    var problem = try ProblemCase.ungated[0].problem()
+    problem.lambda = lambda
+    #expect(throws: ProgramError.self) { try CellGeneration().solve(problem) }
+  }
 }
