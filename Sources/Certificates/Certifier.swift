@@ -46,7 +46,7 @@ public struct Certifier: Sendable {
   ///   `LAPACK.Failure` when a spectral iteration does not converge.
   /// - Complexity: O(`n K h (m + P)`) for gated networks.
   /// - Accuracy: The lower bound is reduced by bounds on its rounding errors. `objective` is a plain sum, within
-  ///   about `1e-13` of itself.
+  ///   about `1e-13` of itself unless the parts of predictions cancel, as those of nearly opposite neurons do.
   public func certify(
     _ network: Network, gates: Matrix?, targetGap: Double
   ) throws -> Certificate {

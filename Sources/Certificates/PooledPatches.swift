@@ -29,6 +29,18 @@ package struct PooledPatches: Sendable {
   /// Patch dimension `h`.
   var patchDimension: Int { rows.columns }
 
+  /// The patches over a power of two, and that power: 1 unless the entries are so small that products underflow.
+  var moderate: (patches: PooledPatches, size: Double) {
+    let largest = rows.elements.reduce(0) { max($0, abs($1)) }
+    guard largest > 0, largest < 0x1p-200 else { return (self, 1) }
+    let size = Double(sign: .plus, exponent: Int(largest.exponent), significand: 1)
+    // Two exact steps, because the inverse of the least numbers overflows.
+    let (first, second) = (size / 0x1p-500, 0x1p-500)
+    var scaled = rows
+    for e in scaled.elements.indices { scaled.elements[e] = scaled.elements[e] / first / second }
+    return (PooledPatches(rows: scaled, sampleCount: sampleCount, threads: threads), size)
+  }
+
   /// The inner product of row `r` with a vector, summed in the order of the coordinates.
   ///
   /// Gates are always evaluated by this one loop, so a gate has the same pattern wherever it appears.

@@ -48,7 +48,8 @@ struct ProblemView {
 
   /// An upper bound on the dual norm of a dual point over the class; nil where none is known.
   ///
-  /// Dual norms are homogeneous: the point is brought to moderate size first, so that squares do not underflow.
+  /// Dual norms are homogeneous: the point is brought to moderate size first, and so are patches of extreme size, so that
+  /// squares do not underflow.
   func dualNormUpperBound(_ dual: Matrix) throws -> Double? {
     guard case .linear(let weights) = windows else { return nil }
     let largest = dual.elements.reduce(0) { max($0, abs($1)) }
@@ -56,11 +57,14 @@ struct ProblemView {
     let factor = Double(sign: .plus, exponent: Int(largest.exponent), significand: 1)
     var scaled = dual
     for e in scaled.elements.indices { scaled.elements[e] /= factor }
+    let (patches, size) = patches.moderate
     let bound =
       subject == .relu
       ? try SpectralDualNorm.upperBound(patches, weights: weights, dual: scaled)
       : try MaskedDualNorm.upperBound(patches, weights: weights, masks: masks, dual: scaled)
-    return bound.isNaN ? .infinity : bound * factor
+    guard bound > 0 else { return bound.isNaN ? .infinity : 0 }
+    // The product must not be rounded to less.
+    return max(bound * factor * size, .leastNormalMagnitude)
   }
 
   /// The first pattern that is none of the patterns given; nil when all are known.

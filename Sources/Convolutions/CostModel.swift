@@ -16,7 +16,7 @@ struct CostModel: Sendable {
   private static let transformSizes = [8, 16, 32, 64, 128, 256]
   private static let measured = Mutex<CostModel?>(nil)
 
-  /// The model of this process, measured at the first call (under 50 ms).
+  /// The model of this process, measured at the first call (30 to 50 ms on the machine of the benchmarks).
   static var shared: CostModel {
     get throws {
       try measured.withLock { model in

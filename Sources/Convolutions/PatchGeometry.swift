@@ -104,7 +104,7 @@ public struct PatchGeometry: Sendable, Equatable {
   ) -> Int {
     // With zero or circular padding every pixel starts a patch before striding.
     let dense = padding == .valid ? size - span + 1 : size
-    return (dense + stride - 1) / stride
+    return (dense - 1) / stride + 1
   }
 
   private static func requirePositive(_ numbers: [(String, Int)]) throws {
@@ -114,9 +114,16 @@ public struct PatchGeometry: Sendable, Equatable {
   }
 
   private func requireFit() throws {
-    guard spanHeight <= imageHeight, spanWidth <= imageWidth else {
+    // Spans of absurd dilations overflow; the largest number stands for those.
+    func span(_ dilation: Int, _ taps: Int) -> Int {
+      let (reach, isTooLarge) = dilation.multipliedReportingOverflow(by: taps - 1)
+      return isTooLarge || reach == .max ? .max : reach + 1
+    }
+    let height = span(dilationRows, filterHeight)
+    let width = span(dilationColumns, filterWidth)
+    guard height <= imageHeight, width <= imageWidth else {
       throw GeometryError.filterLargerThanImage(
-        filter: [spanHeight, spanWidth], image: [imageHeight, imageWidth])
+        filter: [height, width], image: [imageHeight, imageWidth])
     }
   }
 }

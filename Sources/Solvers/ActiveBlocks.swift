@@ -91,7 +91,8 @@ struct ActiveBlocks {
     let hessian = denseHessian(predictions, norms)
     let scale = (0..<hessian.rows).reduce(0) { max($0, hessian[$1, $1]) }
     var damping = 1e-14 * scale
-    while damping <= scale {
+    // Where all curvature underflows, as at saturated predictions, damping stays zero.
+    while damping > 0, damping <= scale {
       var damped = hessian
       for i in 0..<damped.rows { damped[i, i] += damping }
       if let p = try? LAPACK.solvePositiveDefinite(damped, g.elements.map { -$0 }) {

@@ -39,6 +39,19 @@ public struct CellGeneration: Sendable {
       self.masterGap = masterGap
       self.maximumNeurons = maximumNeurons
     }
+
+    /// Throws unless a search is possible: without a start, pricing would find nothing and end at once.
+    fileprivate func check() throws {
+      let counts = [
+        ("starts", starts, 1), ("filtersPerRound", filtersPerRound, 1),
+        ("polishIterations", polishIterations, 0), ("maximumNeurons", maximumNeurons, 1),
+      ]
+      for (name, value, least) in counts where value < least {
+        throw ProgramError(
+          place: "cell generation settings, \(name)", expected: "at least \(least)",
+          found: "\(value)", advice: "Use the default when in doubt.")
+      }
+    }
   }
 
   /// What a run returns.
@@ -75,8 +88,8 @@ public struct CellGeneration: Sendable {
   ///   - limits: `relativeGap` bounds the *estimated* gap at which the search stops.
   ///   - observer: Receives a line per phase and round.
   /// - Returns: The best network found; its objective never exceeds the start's.
-  /// - Throws: `ProgramError` when `start` has another architecture, the activation is gated or the strength is not
-  ///   positive.
+  /// - Throws: `ProgramError` when `start` has another architecture, the activation is gated, the strength is not
+  ///   positive and finite, or a setting leaves nothing to search.
   public func solve(
     _ problem: TrainingProblem, start: Network? = nil, limits: SolveLimits = SolveLimits(),
     observer: TraceObserver = { _ in }
@@ -86,11 +99,12 @@ public struct CellGeneration: Sendable {
         place: "activation", expected: "relu or linear for cell generation", found: "gated",
         advice: "Solve a GatedProgram over given gates.")
     }
-    guard problem.lambda > 0 else {
+    guard problem.lambda > 0, problem.lambda.isFinite else {
       throw ProgramError(
-        place: "lambda", expected: "a positive strength for cell generation",
+        place: "lambda", expected: "a positive, finite strength for cell generation",
         found: "\(problem.lambda)", advice: "Give a positive --lambda or --lambda-ratio.")
     }
+    try settings.check()
     if let start,
       start.geometry != problem.geometry || start.pooling != problem.pooling
         || start.activation != problem.activation || start.outputCount != problem.outputCount
@@ -114,6 +128,7 @@ private struct CellGenerationRun {
   var network: Network
   var objective: Objective
   var round = 0
+  var slowRounds = 0
   var cellCount = 0
   var ratio = Double.infinity
   var estimatedGap = 1.0
@@ -132,42 +147,49 @@ private struct CellGenerationRun {
 
   mutating func solve(_ observer: TraceObserver) throws -> CellGeneration.Result {
     let first = (network: network, objective: objective)
-    var quietRounds = 0
-    var slowRounds = 0
-    var status: SolveStatus?
     if network.neuronCount > 0 { try improve(gap: 1e-6, observer) }
-    while status == nil {
+    var status = try search(observer)
+    var found = try finish(observer)
+    // The last pricing looks harder than those before and may find what they missed.
+    while status == .converged, estimatedGap > limits.relativeGap {
+      try extend(by: found)
+      try improve(gap: min(1e-4, 0.01 * estimatedGap), observer)
+      status = try search(observer)
+      found = try finish(observer)
+    }
+    // Joining equal neurons may cost a rounding error; a start is never made worse.
+    if objective.total > first.objective.total { (network, objective) = first }
+    objective = problem.objective(of: network)
+    return CellGeneration.Result(
+      network: network, status: status, objective: objective, dualNormRatio: ratio,
+      estimatedGap: estimatedGap, rounds: round, cellCount: cellCount,
+      phases: ["pricing", "master", "polish"].map { ($0, seconds[$0] ?? 0) })
+  }
+
+  /// Rounds of pricing, weights and polishing, until pricing finds nothing, progress ends or a limit is reached.
+  private mutating func search(_ observer: TraceObserver) throws -> SolveStatus {
+    var quietRounds = 0
+    while true {
+      defer { round += 1 }
       let before = objective.total
       let isThorough = quietRounds > 0
       let found = price(starts: settings.starts * (isThorough ? 3 : 1))
       report("pricing", observer)
       let isPricedOut = estimatedGap <= limits.relativeGap
       quietRounds = isPricedOut ? quietRounds + 1 : 0
-      if quietRounds >= 2 {
-        status = .converged
-      } else if let interruption = limits.interruption(since: watch) {
-        status = interruption
-      } else if round >= limits.iterations {
-        status = .iterationLimit
-      } else if !isPricedOut || found.rows > 0 {
+      if quietRounds >= 2 { return .converged }
+      if let interruption = limits.interruption(since: watch) { return interruption }
+      if round >= limits.iterations { return .iterationLimit }
+      if !isPricedOut || found.rows > 0 {
         try extend(by: found)
         try improve(gap: min(1e-4, 0.01 * estimatedGap), observer)
         let progress = before - objective.total
         if progress <= 1e-13 * before && !isPricedOut { quietRounds += isThorough ? 2 : 1 }
         // Rounds that would need thousands like them to close the gap lead nowhere.
         slowRounds = progress <= 1e-3 * limits.relativeGap * before ? slowRounds + 1 : 0
-        if quietRounds >= 2 || slowRounds >= 12 { status = .stalled }
+        if quietRounds >= 2 || slowRounds >= 12 { return .stalled }
       }
-      round += 1
     }
-    try finish(observer)
-    // Joining equal neurons may cost a rounding error; a start is never made worse.
-    if objective.total > first.objective.total { (network, objective) = first }
-    objective = problem.objective(of: network)
-    return CellGeneration.Result(
-      network: network, status: status ?? .stalled, objective: objective, dualNormRatio: ratio,
-      estimatedGap: estimatedGap, rounds: round, cellCount: cellCount,
-      phases: ["pricing", "master", "polish"].map { ($0, seconds[$0] ?? 0) })
   }
 
   /// Output weights over the filters, then filters and weights together, then dropping and merging.
@@ -179,13 +201,17 @@ private struct CellGenerationRun {
   }
 
   /// The last digits: weights to the master gap, long polishing, and the dual norm at the final network.
-  private mutating func finish(_ observer: TraceObserver) throws {
-    guard limits.interruption(since: watch) == nil else { return }
+  ///
+  /// - Returns: Filters above `lambda` that the last pricing found; none where a limit came first.
+  private mutating func finish(_ observer: TraceObserver) throws -> Matrix {
+    let none = Matrix(rows: 0, columns: problem.geometry.patchDimension)
+    guard limits.interruption(since: watch) == nil else { return none }
     polish(iterations: 5 * settings.polishIterations)
     try optimizeWeights(gap: settings.masterGap, iterations: 3000)
     report("master", observer)
-    _ = price(starts: 3 * settings.starts)
+    let found = price(starts: 3 * settings.starts)
     report("pricing", observer)
+    return found
   }
 
   /// Adds filters without weight.

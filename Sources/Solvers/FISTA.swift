@@ -56,7 +56,7 @@ public struct FISTA: Sendable {
     while true {
       let isLast = state.iteration >= limits.iterations
       let interruption = limits.interruption(since: watch)
-      if isLast || interruption != nil || state.iteration % measureInterval == 0 {
+      if isLast || interruption != nil || state.iteration % max(1, measureInterval) == 0 {
         let measured = state.measure(program)
         let isDone = measured.relativeGap <= limits.relativeGap
         if isDone || measured.objective <= best?.objective ?? .infinity { best = measured }
@@ -103,8 +103,14 @@ public struct FISTA: Sendable {
       let gradient = program.map.adjoint(program.loss.gradient(at: zero))
       let image = program.map.predictions(of: gradient)
       let length = BLAS.dot(gradient.elements, gradient.elements)
-      guard length > 0 else { return 1 }
-      return program.loss.smoothness * BLAS.dot(image.elements, image.elements) / length
+      guard BLAS.norm(gradient.elements) > 0 else { return 1 }
+      let square = BLAS.dot(image.elements, image.elements)
+      guard square.isNormal, length.isNormal else {
+        // Squares leave the range of numbers where norms do not.
+        let ratio = BLAS.norm(image.elements) / BLAS.norm(gradient.elements)
+        return program.loss.smoothness * ratio * ratio
+      }
+      return program.loss.smoothness * square / length
     }
 
     mutating func step(_ program: CompositeProgram) {

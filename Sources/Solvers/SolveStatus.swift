@@ -4,8 +4,8 @@
 public enum SolveStatus: String, Sendable, Codable {
   /// The relative gap asked for was reached; the lower bound returned is rigorous up to rounding.
   case solved
-  /// No filter that improves the network was found by multi-start ascent. Nothing is proven over all cells; raise the
-  /// number of starts to search harder.
+  /// The gap that multi-start ascent estimates was reached: no filter found improves the network by more. Nothing is proven
+  /// over all cells; raise the number of starts to search harder.
   case converged
   /// Progress fell below rounding before the gap was reached; the point is the best found. Loosen the gap.
   case stalled

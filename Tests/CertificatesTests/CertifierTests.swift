@@ -236,4 +236,28 @@ struct CertifierTests {
     #expect(above.isEstablished)
     #expect(!below.isEstablished)
   }
+
+  /// Images and strength times a power of two are the same problem, as filters over that power show.
+  @Test(
+    arguments: [Activation.relu, .linear, .gated], ["sum:1x2", "sum", "none"])
+  func lowerBoundIsThatOfScaledImages(activation: Activation, pooling: String) throws {
+    let test = ProblemCase(.signal, pooling, activation, .squared, outputs: 2)
+    var images = try test.images(samples: 4)
+    let original = images.elements
+    let loss = ProblemCase.loss(.squared, samples: 4, outputs: 2, seed: 3)
+    let problem = try test.problem(samples: 4)
+    var generator = SeededGenerator(seed: 2)
+    let gates = activation == .gated ? generator.normalMatrix(rows: 2, columns: 3) : nil
+    func lowerBound(_ factor: Double) throws -> Double {
+      for e in original.indices { images.elements[e] = factor * original[e] }
+      return try Certifier(images: images, loss: loss, lambda: 0.1 * factor)
+        .certify(problem.emptyNetwork(), gates: gates, targetGap: 1e-3).lowerBound
+    }
+    let expected = try lowerBound(1)
+    #expect(expected > 0)
+    for exponent in [-900, -620, -540, -300, 300] {
+      let found = try lowerBound(Double(sign: .plus, exponent: exponent, significand: 1))
+      #expect(abs(found - expected) <= 1e-6 * expected)
+    }
+  }
 }

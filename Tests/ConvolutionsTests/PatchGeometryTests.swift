@@ -124,4 +124,22 @@ import Testing
     let expected = NaiveConvolution(images: random.images, geometry: random.geometry).patches
     #expect(found == expected)
   }
+
+  @Test(arguments: PatchGeometry.Padding.allCases)
+  func largestStrideLeavesOnePatch(padding: PatchGeometry.Padding) throws {
+    let geometry = try PatchGeometry(
+      imageHeight: 5, imageWidth: 4, filterHeight: 2, filterWidth: 2, stride: .max,
+      padding: padding)
+    #expect(geometry.patchesPerSample == 1)
+  }
+
+  @Test(arguments: [Int.max, Int.max - 1, Int.max / 2 + 1])
+  func absurdDilationDoesNotFit(dilation: Int) {
+    #expect(throws: GeometryError.self) {
+      try PatchGeometry(length: 9, filterLength: 3, dilation: dilation)
+    }
+    #expect(throws: GeometryError.self) {
+      try PatchGeometry(length: 9, filterLength: 2, dilation: dilation)
+    }
+  }
 }

@@ -253,4 +253,31 @@ struct CellGenerationTests {
         == "starting network: expected the architecture of the problem, found another geometry, pooling, activation or number of outputs. Start from a network trained with the same model flags."
     )
   }
+
+  /// With one start per round only the last pricing, with four, finds what rounds missed; the search must go on then.
+  @Test(arguments: ProblemCase.ungated.prefix(5), [4, 5, 7, 10])
+  func convergedMeansTheEstimatedGapIsReached(test: ProblemCase, seed: Int) throws {
+    var problem = try test.problem(samples: 8, seed: seed, lambda: 1)
+    problem.lambda = 0.3 * estimatedLambdaMax(problem)
+    let result = try CellGeneration(settings: .init(starts: 1)).solve(
+      problem, limits: SolveLimits(relativeGap: 1e-3))
+    let isConsistent = result.status != .converged || result.estimatedGap <= 1e-3
+    #expect(isConsistent)
+  }
+
+  @Test(arguments: [
+    CellGeneration.Settings(starts: 0), .init(starts: -1), .init(filtersPerRound: 0),
+    .init(filtersPerRound: -1), .init(polishIterations: -1), .init(maximumNeurons: 0),
+  ])
+  func settingsThatLeaveNothingToSearchAreRefused(settings: CellGeneration.Settings) throws {
+    let problem = try ProblemCase.ungated[0].problem()
+    #expect(throws: ProgramError.self) { try CellGeneration(settings: settings).solve(problem) }
+  }
+
+  @Test(arguments: [0, -1, Double.nan, .infinity])
+  func strengthMustBePositiveAndFinite(lambda: Double) throws {
+    var problem = try ProblemCase.ungated[0].problem()
+    problem.lambda = lambda
+    #expect(throws: ProgramError.self) { try CellGeneration().solve(problem) }
+  }
 }

@@ -97,4 +97,16 @@ struct GroupLassoSolverTests {
       #expect(solution.objective <= before)
     }
   }
+
+  /// One class has no curvature at all, so no damping makes its Hessian positive definite.
+  @Test func programWithoutCurvatureEnds() {
+    let program = CompositeProgram(
+      map: DenseFeatureMap(features: Matrix([[1], [2]])),
+      loss: SoftmaxLoss(classes: [0, 0], count: 1), regularizer: GroupNorm(blockCount: 1),
+      lambda: 1e-3)
+    let solution = GroupLassoSolver().solve(
+      program, from: Matrix([[1]]), limits: SolveLimits(relativeGap: 1e-9, iterations: 3000))
+    #expect(solution.objective == 0)
+    #expect(solution.status == .solved)
+  }
 }
