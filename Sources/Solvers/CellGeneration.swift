@@ -101,7 +101,7 @@ public struct CellGeneration: Sendable {
     }
     guard problem.lambda > 0, problem.lambda.isFinite else {
       throw ProgramError(
-        place: "lambda", expected: "a positive, finite strength for cell generation",
+        place: "lambda", expected: "a positive strength for cell generation",
         found: "\(problem.lambda)", advice: "Give a positive --lambda or --lambda-ratio.")
     }
     try settings.check()
