@@ -17,6 +17,9 @@ public struct ArrangementError: Error, Equatable, Sendable, CustomStringConverti
   /// The kind of failure, with its numbers.
   public let kind: Kind
 
+  /// The failure of a kind.
+  package init(kind: Kind) { self.kind = kind }
+
   /// The failure in words: where, what was expected, what was found, what to do.
   public var description: String {
     switch kind {

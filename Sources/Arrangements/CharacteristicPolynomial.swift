@@ -19,9 +19,10 @@ public struct CharacteristicPolynomial: Sendable, Equatable, CustomStringConvert
 
   /// The polynomial `(t - 1) sum_k (-1)^k R_k t^(rank - 1 - k)`.
   ///
+  /// `nil` when the number of cells exceeds `UInt128`.
+  ///
   /// - Parameter reduced: The numbers `R_0 = 1, ..., R_(rank - 1)`.
-  /// - Returns: `nil` when the number of cells exceeds `UInt128`.
-  init?(reduced: [UInt128]) {
+  package init?(reduced: [UInt128]) {
     var half: UInt128 = 0
     for coefficient in reduced {
       let (sum, overflows) = half.addingReportingOverflow(coefficient)

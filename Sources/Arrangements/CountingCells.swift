@@ -20,16 +20,12 @@ extension CentralArrangement {
   public func characteristicPolynomial(
     threads: Int = Parallel.processorCount
   ) throws -> CharacteristicPolynomial {
-    var prime = 0
-    while true {
-      let setup = CountingSetup(essential.rows, prime: prime)
-      if let reduced = try reducedPolynomial(setup, threads: threads) {
-        guard let polynomial = CharacteristicPolynomial(reduced: reduced) else {
-          throw tooLarge(rank: setup.rank)
-        }
-        return polynomial
+    try overPrimes { setup in
+      guard let reduced = try reducedPolynomial(setup, threads: threads) else { return nil }
+      guard let polynomial = CharacteristicPolynomial(reduced: reduced) else {
+        throw tooLarge(rank: setup.rank)
       }
-      prime = setup.nextPrime
+      return polynomial
     }
   }
 

@@ -8,7 +8,7 @@
 /// the first line that contains the flat; `R` is therefore kept in a table by the rows themselves.
 /// Equal rows over the field have equal polynomials, so flats that look alike share an entry.
 final class CountingRecursion {
-  /// Coefficients of `R`, from the constant one up; `nil` when one exceeds `UInt128`.
+  /// Coefficients of `R`, from the constant one up.
   typealias Coefficients = [UInt128]
 
   private let setup: CountingSetup
@@ -47,6 +47,7 @@ final class CountingRecursion {
   /// `R` of the lines before one line, restricted to that line's hyperplane.
   ///
   /// - Parameter line: Number of a line, at least 1.
+  /// - Returns: The coefficients, meaningless when `isPrimeBad` or `overflows`.
   func child(_ line: Int) -> Coefficients {
     let rank = setup.rank
     if rank == 2 { return [1] }
@@ -65,6 +66,7 @@ final class CountingRecursion {
   ///   - dimension: Dimension of the flat, at least 1 and less than the rank, or the rank.
   ///   - count: Number of rows, at least 1.
   ///   - chain: Lines whose restriction left the rows.
+  /// - Returns: The coefficients, meaningless when `isPrimeBad` or `overflows`.
   func reduced(
     _ rows: CountingRestriction.Rows, dimension: Int, count: Int, chain: [Int]
   ) -> Coefficients {

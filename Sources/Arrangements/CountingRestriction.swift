@@ -51,6 +51,8 @@ final class CountingRestriction {
   ///
   /// - Parameters:
   ///   - source: Rows of length `dimension`.
+  ///   - dimension: Dimension of the flat the rows live on, at least 2.
+  ///   - pivot: The row to whose hyperplane the others are restricted.
   ///   - range: The rows to restrict; `pivot` is skipped.
   ///   - target: Receives rows of length `dimension - 1`, in order of first appearance.
   ///   - chain: Lines chosen so far, the pivot's included; used to confirm merging.

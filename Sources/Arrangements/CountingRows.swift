@@ -1,9 +1,10 @@
+import Tensors
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Darwin)
   import Darwin
 #endif
-import Tensors
 
 /// Rows of floating-point numbers as exact integers, and exact answers about their dependence.
 ///
@@ -34,7 +35,9 @@ struct CountingRows: Sendable {
         let shift = part.odd == 0 ? 0 : part.exponent - least
         significands.append(part.odd)
         shifts.append(Int32(shift))
-        if part.odd != 0 { largest = max(largest, log2(Double(part.odd.magnitude)) + Double(shift)) }
+        if part.odd != 0 {
+          largest = max(largest, log2(Double(part.odd.magnitude)) + Double(shift))
+        }
       }
       bits.append(Self.lengthBound(parts, least: least, largest: largest))
     }

@@ -22,7 +22,9 @@ package enum CountingFamily: String, CaseIterable, Sendable {
     switch self {
     case .braid:
       var rows = (0..<n).map(unit)
-      for i in 0..<n { for j in i + 1..<max(n, i + 1) { rows.append(difference(unit(i), unit(j))) } }
+      for i in 0..<n {
+        for j in i + 1..<max(n, i + 1) { rows.append(difference(unit(i), unit(j))) }
+      }
       return rows
     case .resonance: return Array(binary.dropFirst())
     case .threshold: return binary.map { [1] + $0 }

@@ -4,6 +4,7 @@ package enum WhitneyTwin {
   /// `chi(t) = sum_B (-1)^|B| t^(rank - rank B)` over all sets `B` of rows.
   ///
   /// - Parameter rows: Integer rows that span different lines, at most 14 of them.
+  /// - Returns: `w_0, ..., w_rank`.
   package static func whitneyNumbers(_ rows: [[Int]]) -> [Int] {
     let ranks = (0..<1 << rows.count).map { rank(of: rows, subset: $0) }
     var numbers = [Int](repeating: 0, count: (ranks.last ?? 0) + 1)
@@ -16,6 +17,7 @@ package enum WhitneyTwin {
   /// The numbers of faces of dimension 0, 1, ..., rank, by the subsets that are flats.
   ///
   /// - Parameter rows: Integer rows that span different lines, at most 14 of them.
+  /// - Returns: The counts, the origin's first.
   package static func faceCounts(_ rows: [[Int]]) -> [Int] {
     let ranks = (0..<1 << rows.count).map { rank(of: rows, subset: $0) }
     let total = ranks.last ?? 0
