@@ -12,8 +12,8 @@ extension CentralArrangement {
   /// - Returns: The polynomial; `halfCellCount` and `cellCount` are its values at -1.
   /// - Throws: `ArrangementError.Kind.countTooLarge` when the number of cells exceeds `UInt128`.
   /// - Complexity: At most O(`rank * C(lines, rank - 1)`), and far less where lines meet in few
-  ///   flats. Memory O(`lines * rank^2`) and at most 16 megabytes of remembered flats for each rank
-  ///   and thread.
+  ///   flats. Memory O(`lines * rank^2`) and at most 16 megabytes of remembered flats for each
+  ///   rank.
   /// - Accuracy: Exact (`CountingTests`).
   /// - Source: Deletion and restriction: Orlik & Terao, *Arrangements of Hyperplanes*, Springer
   ///   1992.
@@ -43,10 +43,11 @@ extension CentralArrangement {
     _ setup: CountingSetup, threads: Int
   ) throws -> CountingRecursion.Coefficients? {
     let n = setup.lineCount
+    let memory = setup.memory()
     let idle = Mutex<[Worker]>([])
     let chunk = max(1, min(8, n / 64))
     Parallel.forEachChunk(of: n - 1, chunk: chunk, threads: threads) { _, range in
-      let worker = idle.withLock { $0.popLast() } ?? Worker(setup)
+      let worker = idle.withLock { $0.popLast() } ?? Worker(setup, memory: memory)
       // Late lines have the most lines before them; they come first, so that threads end together.
       for i in range where !worker.recursion.isPrimeBad {
         worker.recursion.add(worker.recursion.child(n - 1 - i), to: &worker.sum)
@@ -80,8 +81,8 @@ private final class Worker: @unchecked Sendable {
   let recursion: CountingRecursion
   var sum: CountingRecursion.Coefficients
 
-  init(_ setup: CountingSetup) {
-    recursion = CountingRecursion(setup)
+  init(_ setup: CountingSetup, memory: CountingMemory) {
+    recursion = CountingRecursion(setup, memory: memory)
     sum = CountingRecursion.Coefficients(repeating: 0, count: setup.rank)
   }
 }

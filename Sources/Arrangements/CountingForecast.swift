@@ -12,7 +12,8 @@ public struct CountForecast: Sendable, Equatable {
   public let cellUpperBound: UInt128?
   /// Estimated seconds for `CentralArrangement.characteristicPolynomial` on one thread.
   ///
-  /// `C(lines, rank - 1)` steps of 25 nanoseconds; degenerate arrangements take less.
+  /// `C(lines, rank - 1)` rows at 25 nanoseconds and `C(lines, rank - 2)` restrictions at 300;
+  /// degenerate arrangements take less.
   public let countingSeconds: Double
   /// Estimated seconds for listing all cells up to sign on one thread, at 80 nanoseconds each.
   public let listingSeconds: Double
@@ -35,9 +36,12 @@ public struct CountForecast: Sendable, Equatable {
       half += binomial
       binomial *= Double(lines - 1 - k) / Double(k + 1)
     }
-    var steps = 1.0
-    for k in 0..<rank - 1 { steps *= Double(lines - k) / Double(k + 1) }
-    countingSeconds = steps * 25e-9
+    var (restrictions, steps) = (0.0, 1.0)
+    for k in 0..<rank - 1 {
+      restrictions = steps
+      steps *= Double(lines - k) / Double(k + 1)
+    }
+    countingSeconds = steps * 25e-9 + restrictions * 300e-9
     listingSeconds = half * 80e-9
   }
 

@@ -16,15 +16,21 @@ final class CountingRecursion {
   private var levels: [CountingRestriction.Rows] = []
   private let scratch: UnsafeMutablePointer<UInt64>
   private var chain: [Int] = []
-  private var tables: [CountingTable]
+  private let memory: CountingMemory
   /// Set when a coefficient exceeded `UInt128`; results are then meaningless.
   private(set) var overflows = false
 
   /// Whether the prime divides a minor that is not zero; results are then meaningless.
   var isPrimeBad: Bool { restriction.isPrimeBad }
 
-  init(_ setup: CountingSetup) {
+  /// A recursion with its own work space.
+  ///
+  /// - Parameters:
+  ///   - setup: The lines.
+  ///   - memory: The polynomials found so far, shared by all threads.
+  init(_ setup: CountingSetup, memory: CountingMemory) {
     self.setup = setup
+    self.memory = memory
     restriction = setup.restriction()
     let n = setup.lineCount
     for dimension in 0...setup.rank {
@@ -32,7 +38,6 @@ final class CountingRecursion {
       levels.append((elements, .allocate(capacity: n + 1)))
     }
     scratch = .allocate(capacity: 2 * n + 2)
-    tables = (0...setup.rank).map { _ in CountingTable(isUsed: setup.isFaithful) }
     setup.write(into: levels[setup.rank])
   }
 
@@ -87,10 +92,15 @@ final class CountingRecursion {
     if dimension == 1 || count == 1 { return [1] }
     if dimension == 2 { return [1, UInt128(count - 1)] }
     let rows = levels[dimension]
-    let key = tables[dimension].key(rows.elements, dimension: dimension, count: count)
-    if let key, let known = tables[dimension].value(key) { return known }
+    let isRemembered = count > dimension && memory.isUsed(dimension: dimension)
+    let key =
+      isRemembered
+      ? CountingMemory.key(rows.elements, dimension: dimension, count: count) : nil
+    if let key, let known = memory.value(key, dimension: dimension) { return known }
     let result = dimension == 3 ? planes(rows, count) : sumOfChildren(rows, dimension, count)
-    if let key, !isPrimeBad, !overflows { tables[dimension].insert(result, for: key) }
+    if let key, !isPrimeBad, !overflows {
+      memory.insert(result, for: key, dimension: dimension)
+    }
     return result
   }
 
@@ -129,58 +139,5 @@ final class CountingRecursion {
       sum[i + 1] = value
       if overflow { overflows = true }
     }
-  }
-}
-
-/// Polynomials already found, by the rows they belong to.
-///
-/// A table that is rarely hit stops looking, and none grows beyond a fixed size.
-struct CountingTable {
-  private var values: [[UInt64]: [UInt128]] = [:]
-  private var isUsed: Bool
-  private var lookups = 0
-  private var hits = 0
-  private var words = 0
-
-  /// Most words of keys kept in one table.
-  private static let capacity = 1 << 21
-  /// Lookups before a table is judged.
-  private static let trial = 1024
-
-  init(isUsed: Bool) { self.isUsed = isUsed }
-
-  /// The rows in lexicographic order after the dimension, or `nil` when the table is not used.
-  func key(
-    _ elements: UnsafePointer<UInt64>, dimension: Int, count: Int
-  ) -> [UInt64]? {
-    guard isUsed, count > dimension else { return nil }
-    let order = (0..<count).sorted { a, b in
-      let (x, y) = (elements + a * dimension, elements + b * dimension)
-      for v in 0..<dimension where x[v] != y[v] { return x[v] < y[v] }
-      return false
-    }
-    return [UInt64](unsafeUninitializedCapacity: count * dimension) { buffer, used in
-      for (i, row) in order.enumerated() {
-        for v in 0..<dimension { buffer[i * dimension + v] = elements[row * dimension + v] }
-      }
-      used = count * dimension
-    }
-  }
-
-  mutating func value(_ key: [UInt64]) -> [UInt128]? {
-    lookups += 1
-    let found = values[key]
-    if found != nil { hits += 1 }
-    if lookups == Self.trial, hits * 16 < lookups {
-      isUsed = false
-      values = [:]
-    }
-    return found
-  }
-
-  mutating func insert(_ value: [UInt128], for key: [UInt64]) {
-    guard isUsed, words + key.count <= Self.capacity else { return }
-    words += key.count
-    values[key] = value
   }
 }

@@ -64,6 +64,9 @@ struct CountingSetup: Sendable {
     CountingRestriction(field: field, exact: exact, isFaithful: isFaithful, capacity: lineCount)
   }
 
+  /// An empty memory; without a faithful prime equal rows need not have equal polynomials.
+  func memory() -> CountingMemory { CountingMemory(rank: rank, isUsed: isFaithful) }
+
   /// Copies the rows and their numbers.
   func write(into rows: CountingRestriction.Rows) {
     for i in elements.indices { rows.elements[i] = elements[i] }
