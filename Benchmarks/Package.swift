@@ -9,6 +9,7 @@ let package = Package(
     .executableTarget(
       name: "Scaling",
       dependencies: [
+        .product(name: "Arrangements", package: "ConvexCNN"),
         .product(name: "Convolutions", package: "ConvexCNN"),
         .product(name: "Tensors", package: "ConvexCNN"),
       ])

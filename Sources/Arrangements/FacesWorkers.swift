@@ -20,16 +20,21 @@ final class FaceWorker {
   /// Adds the cells of the arrangement itself.
   func addWholeSpace() { walk.visit(maximumRank: 0) { add($0, $1, $2) } }
 
-  /// Adds the cells on all flats, other than the origin, whose first line is given.
+  /// Adds the cells on all flats of dimension 2 and more, and the rays, whose first line is given.
   func addFlats(from line: Int) {
-    guard setup.rank > 1 else { return }
-    walk.visit(from: line, maximumRank: setup.rank - 1) { add($0, $1, $2) }
+    guard setup.rank > 2 else { return }
+    walk.visit(from: line, maximumRank: setup.rank - 2) { add($0, $1, $2) }
   }
 
   private func add(_ basis: [Int], _ rows: CountingRestriction.Rows, _ count: Int) -> Bool {
     let dimension = setup.rank - basis.count
     let reduced = recursion.reduced(rows, dimension: dimension, count: count, chain: basis)
     guard !isPrimeBad else { return false }
+    if dimension == 2 {
+      // Every row beyond the greedy basis is one more flat, of two rays; none need be visited.
+      let last = basis.last ?? -1
+      for i in 0..<count where Int(rows.labels[i]) > last { counts[1] += 2 }
+    }
     guard !recursion.overflows, let polynomial = CharacteristicPolynomial(reduced: reduced) else {
       overflows = true
       return false

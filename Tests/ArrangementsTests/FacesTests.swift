@@ -23,6 +23,7 @@ struct FacesTests {
   @Test(
     arguments: [
       (30, 2, [1, 60, 60]), (24, 3, [1, 552, 1104, 554]), (12, 4, [1, 440, 1320, 1344, 464]),
+      (1, 1, [1, 2]), (9, 1, [1, 2]), (1, 3, [1, 2]), (2, 5, [1, 4, 4]),
     ] as [(Int, Int, [UInt128])])
   func generalPosition(lines: Int, columns: Int, expected: [UInt128]) throws {
     let found = try gaussian(lines, columns).faceCounts()
