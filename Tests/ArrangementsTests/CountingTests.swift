@@ -157,6 +157,23 @@ struct CountingTests {
     #expect(close == 6)
   }
 
+  /// `(a, b)` and `(1, d)` have determinant 4206108904396219991, the first prime the count uses: the
+  /// rows agree modulo it, at once or after one restriction, and another prime must be taken.
+  @Test func minorsDivisibleByThePrimeAreNotZero() throws {
+    let (a, b, d) = (1_958_622_087.0, 47_913_385.0, 0x1p31)
+    let plane = try CentralArrangement(normals: Matrix([[a, b], [1, d], [1, 0], [0, 1]]))
+    let space = try CentralArrangement(
+      normals: Matrix([[a, b, 1], [1, d, 0], [0, 0, 1], [1, 1, 1]]))
+    let half = try plane.characteristicPolynomial().halfCellCount
+    let polynomial = try space.characteristicPolynomial()
+    let faces = try space.faceCounts()
+    let flats = space.flats(rank: 2).map { $0.basis }
+    #expect(half == 4)
+    #expect(polynomial.whitneyNumbers == [1, 4, 6, 3])
+    #expect(faces == [1, 12, 24, 14])
+    #expect(flats == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
+  }
+
   /// A rank lost only to rounding: the third row is the sum of the first two, plus one unit.
   @Test func rankIsExact() throws {
     let rows: [[Double]] = [[1, 0, 0], [0, 1, 0], [1, 1, 0x1p-1000]]
