@@ -84,6 +84,24 @@ struct FacesTests {
     #expect(zip(closures, bases).allSatisfy { Array($0.prefix(2)) == $1 })
   }
 
+  @Test(arguments: 0...3)
+  func directionsSpanTheFlat(rank: Int) throws {
+    let arrangement = try CentralArrangement(normals: Matrix(CountingFamily.threshold.rows(3)))
+    for flat in arrangement.flats(rank: rank) {
+      let directions = arrangement.directions(of: flat)
+      let lines = arrangement.essential.rows.selectingRows(arrangement.lines(containing: flat))
+      let products = BLAS.product(directions, .plain, lines, .transposed)
+      let gram = BLAS.product(directions, .plain, directions, .transposed)
+      let largest = products.elements.reduce(0) { max($0, abs($1)) }
+      let error = zip(gram.elements, Matrix.identity(4 - rank).elements).reduce(0) {
+        max($0, abs($1.0 - $1.1))
+      }
+      #expect(directions.rows == 4 - rank)
+      #expect(largest < 1e-14)
+      #expect(error < 1e-14)
+    }
+  }
+
   @Test func flatsStopWhenTold() throws {
     let arrangement = try gaussian(20, 4)
     var seen: [Flat] = []
