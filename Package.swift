@@ -87,7 +87,7 @@ let package = Package(
     tests("TensorsTests", ["Tensors"]),
     tests("FormatsTests", ["Formats", "Tensors"]),
     tests("ConvolutionsTests", ["Convolutions", "Tensors"]),
-    tests("ArrangementsTests", ["Arrangements", "Tensors"]),
+    tests("ArrangementsTests", ["Arrangements", "Formats", "Tensors"]),
     tests("ConvexProgramsTests", ["ConvexPrograms", "Convolutions", "Arrangements", "Tensors"]),
     tests("SolversTests", ["Solvers", "ConvexPrograms", "Convolutions", "Tensors"]),
     tests("CertificatesTests", ["Certificates", "ConvexPrograms", "Convolutions", "Tensors"]),

@@ -10,6 +10,7 @@ let package = Package(
       name: "Scaling",
       dependencies: [
         .product(name: "ConvexCNN", package: "ConvexCNN"),
+        .product(name: "Arrangements", package: "ConvexCNN"),
         .product(name: "Convolutions", package: "ConvexCNN"),
         .product(name: "Tensors", package: "ConvexCNN"),
       ])

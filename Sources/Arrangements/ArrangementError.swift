@@ -10,10 +10,15 @@ public struct ArrangementError: Error, Equatable, Sendable, CustomStringConverti
     case allRowsZero(rows: Int)
     /// The singular values of the rows did not converge.
     case rankNotFound(reason: String)
+    /// The number of cells does not fit into 128 bits.
+    case countTooLarge(lines: Int, rank: Int)
   }
 
   /// The kind of failure, with its numbers.
   public let kind: Kind
+
+  /// The failure of a kind.
+  package init(kind: Kind) { self.kind = kind }
 
   /// The failure in words: where, what was expected, what was found, what to do.
   public var description: String {
@@ -30,6 +35,9 @@ public struct ArrangementError: Error, Equatable, Sendable, CustomStringConverti
     case .rankNotFound(let reason):
       "normals: expected singular values, found \(reason) "
         + "Scale the data to moderate magnitudes."
+    case .countTooLarge(let lines, let rank):
+      "cell count: expected a number below 2^128, found \(lines) lines of rank \(rank) with more "
+        + "cells. Use fewer rows, or reduce their rank."
     }
   }
 }

@@ -242,7 +242,7 @@ struct CellGenerationTests {
     let free = message { _ = try CellGeneration().solve(fixture.problem(lambda: 0)) }
     #expect(
       free
-        == "lambda: expected a positive, finite strength for cell generation, found 0.0. Give a positive --lambda or --lambda-ratio."
+        == "lambda: expected a positive strength for cell generation, found 0.0. Give a positive --lambda or --lambda-ratio."
     )
     let stranger = try PlanarFixture.all[5].problem().emptyNetwork()
     let foreign = message {

@@ -1,4 +1,4 @@
-/// Scaling curves and comparisons: `Scaling convolution|descent [--quick]`.
+/// Scaling curves and comparisons: `Scaling convolution|counting|descent [--quick]`.
 @main
 struct Scaling {
   static func main() throws {
@@ -7,8 +7,9 @@ struct Scaling {
     let unknown = arguments.dropFirst().first { $0 != "--quick" }
     switch (arguments.first, unknown) {
     case ("convolution", nil): try ConvolutionScaling(isQuick: isQuick).run()
+    case ("counting", nil): try CountingScaling(isQuick: isQuick).run()
     case ("descent", nil): try DescentComparison.run(isQuick: isQuick)
-    default: print("usage: Scaling convolution|descent [--quick]")
+    default: print("usage: Scaling convolution|counting|descent [--quick]")
     }
   }
 }

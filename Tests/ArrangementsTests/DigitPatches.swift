@@ -1,0 +1,37 @@
+import Formats
+import Tensors
+
+/// Patches of the bundled digits, whose cells other programs have counted.
+enum DigitPatches {
+  /// All 1,797 images, training before test, as rows of 64 integers from 0 to 16.
+  static func images() throws -> [[Double]] {
+    let folder = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    return try ["train", "test"].flatMap { part in
+      let file = try IDX.read("/\(folder)/data/digits-\(part)-images-idx3-ubyte.gz")
+      return (0..<file.shape[0]).map { Array(file.elements[$0 * 64..<($0 + 1) * 64]) }
+    }
+  }
+
+  /// Where the first 20 images of scikit-learn's order stand in `images()`.
+  ///
+  /// Their labels are 0...9 twice, and each part keeps the order within a digit (`make_digits.py`).
+  static let firstImages = [
+    0, 1, 2, 3, 1438, 4, 5, 6, 7, 8, 9, 10, 1439, 11, 12, 13, 14, 15, 16, 17,
+  ]
+
+  /// The patches of images of 8 x 8 pixels.
+  static func patches(_ images: [[Double]], height: Int, width: Int) -> Matrix {
+    var elements: [Double] = []
+    for image in images {
+      for top in 0...8 - height {
+        for left in 0...8 - width {
+          for i in 0..<height {
+            for j in 0..<width { elements.append(image[(top + i) * 8 + left + j]) }
+          }
+        }
+      }
+    }
+    let columns = height * width
+    return Matrix(rows: elements.count / columns, columns: columns, elements: elements)
+  }
+}
