@@ -11,6 +11,12 @@ let package = Package(
       dependencies: [
         .product(name: "Convolutions", package: "ConvexCNN"),
         .product(name: "Tensors", package: "ConvexCNN"),
-      ])
+      ]),
+    .executableTarget(
+      name: "Enumeration",
+      dependencies: [
+        .product(name: "Arrangements", package: "ConvexCNN"),
+        .product(name: "Tensors", package: "ConvexCNN"),
+      ]),
   ]
 )

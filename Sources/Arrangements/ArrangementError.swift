@@ -10,6 +10,12 @@ public struct ArrangementError: Error, Equatable, Sendable, CustomStringConverti
     case allRowsZero(rows: Int)
     /// The singular values of the rows did not converge.
     case rankNotFound(reason: String)
+    /// The normals span more dimensions than enumeration supports.
+    case rankTooLarge(rank: Int, limit: Int)
+    /// More cells than the caller allowed; `bound` is `nil` above `2^64`.
+    case tooManyCells(bound: UInt64?, limit: UInt64)
+    /// The random flag of the sweep lies in special position, which has probability near zero.
+    case flagNotGeneric(seed: UInt64)
   }
 
   /// The kind of failure, with its numbers.
@@ -30,6 +36,15 @@ public struct ArrangementError: Error, Equatable, Sendable, CustomStringConverti
     case .rankNotFound(let reason):
       "normals: expected singular values, found \(reason) "
         + "Scale the data to moderate magnitudes."
+    case .rankTooLarge(let rank, let limit):
+      "normals: expected at most \(limit) dimensions to enumerate cells in, found rank \(rank). "
+        + "Use a smaller filter, or sample cells."
+    case .tooManyCells(let bound, let limit):
+      "cells: expected at most \(limit) cells, found a bound of "
+        + "\(bound.map { "\($0)" } ?? "more than 2^64"). Raise the limit, or sample cells."
+    case .flagNotGeneric(let seed):
+      "cells: expected a flag in general position, found one that is not with seed \(seed). "
+        + "Choose another seed."
     }
   }
 }
