@@ -1,3 +1,4 @@
+import Synchronization
 public import Tensors
 
 /// Every cell of an arrangement, one at a time, exactly.
@@ -53,34 +54,68 @@ public struct CellEnumeration: Sendable {
 
   /// The number of cells, both of each pair, without forming their patterns.
   ///
+  /// - Parameters:
+  ///   - threads: Upper bound on the threads used.
+  ///   - progress: Receives the number of cells so far, from one thread at a time; returning `false`
+  ///     ends the count.
+  /// - Returns: The exact number; `nil` when `progress` ended the count.
+  /// - Throws: `ArrangementError` of kind `flagNotGeneric`.
+  public func count(
+    threads: Int, progress: (UInt64) -> Bool
+  ) throws -> UInt64? {
+    let tasks = SweepTask.all(plan)
+    let perGroup = max(1, (tasks.count + 4095) / 4096)
+    let state = Mutex((cells: UInt64(0), isDefective: false, isStopped: false))
+    // Only called while the mutex is held, and never after this function returns.
+    withoutActuallyEscaping(progress) { progress in
+      nonisolated(unsafe) let progress = progress
+      Parallel.forEachChunk(of: tasks.count, chunk: perGroup, threads: threads) { _, range in
+        if state.withLock({ $0.isStopped }) { return }
+        let cursor = SweepCursor(plan, countsOnly: true)
+        for task in tasks[range] {
+          cursor.begin(task)
+          while cursor.step() {}
+        }
+        state.withLock { state in
+          state.cells += cursor.cellCount
+          if cursor.isDefective { state.isDefective = true }
+          if !progress(2 * state.cells) { state.isStopped = true }
+        }
+      }
+    }
+    return try state.withLock { state in
+      guard !state.isDefective else {
+        throw ArrangementError(kind: .flagNotGeneric(seed: plan.seed))
+      }
+      return state.isStopped ? nil : 2 * state.cells
+    }
+  }
+
+  /// The number of cells, both of each pair, without forming their patterns.
+  ///
   /// - Parameter threads: Upper bound on the threads used.
   /// - Returns: The exact number.
   /// - Throws: `ArrangementError` of kind `flagNotGeneric`.
   public func count(threads: Int = Parallel.processorCount) throws -> UInt64 {
-    let tasks = SweepTask.all(plan)
-    let groups = 4096
-    let perGroup = max(1, (tasks.count + groups - 1) / groups)
-    let chunks = (tasks.count + perGroup - 1) / perGroup
-    var counts = [UInt64](repeating: 0, count: chunks)
-    var isDefective = [Bool](repeating: false, count: chunks)
-    counts.withUnsafeMutableBufferPointer { counts in
-      isDefective.withUnsafeMutableBufferPointer { isDefective in
-        nonisolated(unsafe) let (counts, isDefective) = (counts, isDefective)
-        Parallel.forEachChunk(of: tasks.count, chunk: perGroup, threads: threads) { index, range in
-          // The largest subtrees come last in the list; start with them.
-          let cursor = SweepCursor(plan, countsOnly: true)
-          for task in tasks[range] {
-            cursor.begin(task)
-            while cursor.step() {}
-          }
-          counts[index] = cursor.cellCount
-          isDefective[index] = cursor.isDefective
-        }
-      }
+    try count(threads: threads) { _ in true } ?? 0
+  }
+
+  /// A number that differs for enumerations that list other cells or another order.
+  ///
+  /// Checkpoints carry it, so that one is not continued with other rows.
+  public var fingerprint: UInt64 {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    func mix(_ x: UInt64) {
+      hash = (hash ^ x) &* 0x9E37_79B9_7F4A_7C15
+      hash ^= hash >> 29
     }
-    guard !isDefective.contains(true) else {
-      throw ArrangementError(kind: .flagNotGeneric(seed: plan.seed))
-    }
-    return 2 * counts.reduce(0, +)
+    mix(UInt64(rank))
+    mix(UInt64(lineCount))
+    mix(plan.seed)
+    for x in plan.rows.mantissas { mix(UInt64(bitPattern: x)) }
+    for x in plan.rows.exponents { mix(UInt64(bitPattern: Int64(x))) }
+    for line in arrangement.essential.lineOfRow { mix(UInt64(bitPattern: Int64(line))) }
+    for sign in arrangement.essential.signOfRow { mix(UInt64(bitPattern: Int64(sign))) }
+    return hash
   }
 }

@@ -21,7 +21,7 @@ final class SweepCursor {
   let plan: SweepPlan
   /// Whether cells are counted without forming their patterns.
   let countsOnly: Bool
-  var frames: [SweepFrame] = []
+  let frames: [SweepFrame]
   var signs: ExactSigns
   /// The flag turned out not to be generic.
   var isDefective = false
@@ -48,6 +48,9 @@ final class SweepCursor {
   private let starts: UnsafeMutablePointer<Int32>
   private let bucketCount: Int
   private let zeros: UnsafeMutablePointer<Double>
+  private let live: UnsafeMutablePointer<UInt64>
+  private let rank: UnsafeMutablePointer<Int32>
+  private let brackets: UnsafeMutablePointer<Float>
   private let chain: UnsafeMutablePointer<Int32>
   private let followers: UnsafeMutablePointer<UnsafePointer<UInt64>?>
   private let sides: UnsafeMutablePointer<UnsafePointer<UInt64>?>
@@ -73,16 +76,18 @@ final class SweepCursor {
     bucketCount = max(8, n)
     starts = memory(bucketCount + 1, 0)
     zeros = memory(stride, 0)
+    live = memory(words, 0)
+    rank = memory(stride, 0)
+    brackets = memory(128 * words, Float.nan)
     chain = memory(d, 0)
     followers = memory(d, nil)
     sides = memory(d, nil)
-    for _ in 0..<max(1, d - 1) {
-      frames.append(SweepFrame(rank: d, stride: stride, words: words, lines: n))
+    frames = (0..<max(1, d - 1)).map { _ in
+      SweepFrame(rank: d, stride: stride, words: words, lines: n)
     }
     let root = frames[0]
     for i in plan.values.indices { root.values[i] = plan.values[i] }
-    root.errors = plan.errors
-    root.sizes = plan.sizes
+    for v in 0..<d { (root.errors[v], root.sizes[v]) = (plan.errors[v], plan.sizes[v]) }
   }
 
   deinit {
@@ -95,6 +100,9 @@ final class SweepCursor {
     bucket.deallocate()
     starts.deallocate()
     zeros.deallocate()
+    live.deallocate()
+    rank.deallocate()
+    brackets.deallocate()
     chain.deallocate()
     followers.deallocate()
     sides.deallocate()
@@ -170,14 +178,11 @@ final class SweepCursor {
     let (alphaError, betaError) = (frame.errors[e - 2], frame.errors[e - 1])
     let weak = ck_sweep_quotients(alpha, beta, alphaError, betaError, n, t, tau)
     if weak > frame.memberCount { decideWeakSigns(c) }
-    frame.restrictedState = .unknown
-    var scale = frame.sizes[e - 2] / frame.sizes[e - 1]
-    if !scale.isNormal { scale = 1 }
-    frame.liveCount = ck_sweep_sort(
-      t, frame.members, n, scale, bucket, starts, bucketCount, frame.order)
-    frame.hasTies = false
-    let doubt = ck_sweep_first_doubt(frame.order, t, tau, 0, frame.liveCount)
-    if doubt < frame.liveCount { settleOrder(c, from: doubt) }
+    if e == 2, n <= Self.comparedLines, c > 0, !countsOnly {
+      compareOrSort(c)
+      return
+    }
+    sort(c)
     let needsPlaces = e > 2 || (countsOnly && frame.hasTies)
     var children = 0
     if needsPlaces { children = findChildren(frame) }
@@ -190,6 +195,60 @@ final class SweepCursor {
     ck_sweep_signs(beta, frame.members, n, negative, state)
     if c == 0 { emitRoot() }
     basisCodes(c, placesKnown: needsPlaces)
+    var line = pencil(c)
+    take(ck_sweep_walk(&line, state, buffer + bufferedCount * words))
+  }
+
+  /// Most lines for which the cells of a line's pencil are found by comparing and listed by number;
+  /// with more they are found by sorting and listed in the order of the pencil.
+  private static let comparedLines = 512
+
+  /// Emits the cells of a pencil in the order of the lines' numbers.
+  private func compareOrSort(_ c: Int) {
+    let frame = frames[c]
+    let (n, words) = (plan.lineCount, plan.words)
+    let beta = frame.values + plan.stride
+    ck_sweep_signs(beta, frame.members, n, negative, state)
+    for w in 0..<words { live[w] = ~frame.members[w] }
+    if n & 63 != 0 { live[words - 1] &= (1 << UInt64(n & 63)) - 1 }
+    let doubts = basisCodes(c)
+    var line = pencil(c)
+    let target = buffer + bufferedCount * words
+    if doubts == 0 {
+      let found = ck_sweep_compare(&line, live, t, tau, n, brackets, target)
+      if found != Int.max, found >= 0 { return take(found) }
+    }
+    sort(c)
+    _ = findChildren(frame)
+    if doubts != 0 { decideCodes(c) }
+    ck_sweep_ranks(frame.place, frame.last, rank)
+    line = pencil(c)
+    line.rank = UnsafePointer(rank)
+    take(ck_sweep_walk(&line, state, target))
+  }
+
+  private func take(_ found: Int) {
+    bufferedCount += found
+    cellCount += UInt64(found)
+  }
+
+  /// Brings the lines into the exact order of their quotients.
+  private func sort(_ c: Int) {
+    let frame = frames[c]
+    let e = plan.rank - c
+    frame.restrictedState = .unknown
+    var scale = frame.sizes[e - 2] / frame.sizes[e - 1]
+    if !scale.isNormal { scale = 1 }
+    frame.liveCount = ck_sweep_sort(
+      t, frame.members, plan.lineCount, scale, bucket, starts, bucketCount, frame.order)
+    frame.hasTies = false
+    let doubt = ck_sweep_first_doubt(frame.order, t, tau, 0, frame.liveCount)
+    if doubt < frame.liveCount { settleOrder(c, from: doubt) }
+  }
+
+  /// What the walk over a pencil needs to know.
+  private func pencil(_ c: Int) -> ck_sweep_line {
+    let frame = frames[c]
     var line = ck_sweep_line()
     line.order = UnsafePointer(frame.order)
     line.tie = frame.hasTies ? UnsafePointer(frame.tie) : nil
@@ -207,10 +266,8 @@ final class SweepCursor {
     line.count = frame.liveCount
     line.last = frame.last
     line.depth = c
-    line.words = words
-    let found = ck_sweep_walk(&line, state, buffer + bufferedCount * words)
-    bufferedCount += found
-    cellCount += UInt64(found)
+    line.words = plan.words
+    return line
   }
 
   private func findChildren(_ frame: SweepFrame) -> Int {
@@ -248,12 +305,19 @@ final class SweepCursor {
 
   /// The bits of the chain for every child, up to the sign of `a_0(u)`.
   private func basisCodes(_ c: Int, placesKnown: Bool) {
+    guard basisCodes(c) != 0 else { return }
+    if !placesKnown { _ = findChildren(frames[c]) }
+    decideCodes(c)
+  }
+
+  /// The same as far as the bounds allow; not zero when something is left open.
+  private func basisCodes(_ c: Int) -> UInt64 {
     let frame = frames[c]
     let (e, stride) = (plan.rank - c, plan.stride)
     let beta = frame.values + (e - 1) * stride
     guard c > 0 else {
       for k in 0..<frame.last { code[k] = 0 }
-      return
+      return 0
     }
     let (error, first) = (frame.errors[e - 1], beta[0])
     let room = abs(first) - error
@@ -267,14 +331,15 @@ final class SweepCursor {
       let slope = 1.001 * (slip + 0x1p-50 * size)
       let base = 1.001 * (size * error + frame.errors[e + i] + slip * error)
       doubts |= ck_sweep_codes(
-        beta, gamma, q, slope, base, UInt32(truncatingIfNeeded: i), frame.last, code)
+        beta + 1, gamma + 1, q, slope, base, UInt32(truncatingIfNeeded: i), frame.last - 1,
+        code + 1)
     }
-    if doubts != 0 { decideCodes(c, placesKnown: placesKnown) }
+    return doubts
   }
 
-  private func decideCodes(_ c: Int, placesKnown: Bool) {
+  /// Decides exactly the bits that the bounds left open, for the children that there are.
+  private func decideCodes(_ c: Int) {
     let frame = frames[c]
-    if !placesKnown { _ = findChildren(frame) }
     let beta = frame.values + (plan.rank - c - 1) * plan.stride
     var rows = (0..<c).map { frames[$0 + 1].row }
     for k in 1..<frame.last where frame.place[k] >= 0 && code[k] >> 32 != 0 {

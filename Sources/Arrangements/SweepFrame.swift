@@ -6,9 +6,9 @@ final class SweepFrame {
   /// Values of all rows, slot `s` at `s * stride`.
   let values: UnsafeMutablePointer<Double>
   /// Bound on the error of any value in a slot.
-  var errors: [Double]
+  let errors: UnsafeMutablePointer<Double>
   /// Largest modulus of any value in a slot.
-  var sizes: [Double]
+  let sizes: UnsafeMutablePointer<Double>
   /// Sign of the determinant of the chosen rows in as many last coordinates of the flag.
   var sign = 1
   /// The row chosen to come here; unused at the root.
@@ -55,8 +55,10 @@ final class SweepFrame {
     capacity = rank * stride
     values = .allocate(capacity: capacity)
     values.initialize(repeating: 0, count: capacity)
-    errors = [Double](repeating: 0, count: rank)
-    sizes = [Double](repeating: 0, count: rank)
+    errors = .allocate(capacity: rank)
+    errors.initialize(repeating: 0, count: rank)
+    sizes = .allocate(capacity: rank)
+    sizes.initialize(repeating: 0, count: rank)
     last = lines
     members = .allocate(capacity: words)
     members.initialize(repeating: 0, count: words)
@@ -83,6 +85,8 @@ final class SweepFrame {
 
   deinit {
     values.deallocate()
+    errors.deallocate()
+    sizes.deallocate()
     members.deallocate()
     followers.deallocate()
     sides.deallocate()

@@ -213,7 +213,8 @@ CK_INLINE size_t walk(const ck_sweep_line *line, uint64_t *state, uint64_t *out,
         state[row >> 6] = (state[row >> 6] & ~((uint64_t)1 << (row & 63))) |
                           ((bit ^ own ^ side) << (row & 63));
       }
-      for (size_t w = 0; w < words; ++w) out[w] = state[w];
+      uint64_t *target = line->rank ? start + (size_t)line->rank[k] * words : out;
+      for (size_t w = 0; w < words; ++w) target[w] = state[w];
       out += words;
     }
     for (size_t q = i; q < end; ++q) {
@@ -253,4 +254,113 @@ size_t ck_sweep_children(const int32_t *order, const uint8_t *tie, size_t count,
     i = end;
   }
   return found;
+}
+
+// Reals bracketed by single precision: the bracket holds t - tau ... t + tau.
+CK_CLONES static void brackets(const double *t, const double *tau, size_t count, float *low,
+                               float *high) {
+  for (size_t j = 0; j < count; ++j) {
+    double lower = t[j] - 1.000001 * tau[j], upper = t[j] + 1.000001 * tau[j];
+    low[j] = (float)(lower - 0x1p-22 * fabs(lower) - 0x1p-120);
+    high[j] = (float)(upper + 0x1p-22 * fabs(upper) + 0x1p-120);
+  }
+}
+
+typedef float lanes __attribute__((ext_vector_type(16), aligned(4)));
+typedef _Bool bit_lanes __attribute__((ext_vector_type(16)));
+
+// A macro, since the way vectors are passed depends on the clone.
+#define PACK(mask, bits)                                              \
+  do {                                                                \
+    bit_lanes packed_ = __builtin_convertvector((mask), bit_lanes);   \
+    memcpy(&(bits), &packed_, sizeof(uint16_t));                      \
+  } while (0)
+
+// Decides what single precision left open; 0 when double precision does too.
+static int recheck(const double *t, const double *tau, size_t k, size_t word, uint64_t open,
+                   uint64_t *greater) {
+  while (open) {
+    unsigned i = (unsigned)__builtin_ctzll(open);
+    open &= open - 1;
+    size_t j = word * 64 + i;
+    double error = 1.000001 * (tau[j] + tau[k]);
+    if (t[j] - t[k] > error) *greater |= (uint64_t)1 << i;
+    else if (t[k] - t[j] > error) *greater &= ~((uint64_t)1 << i);
+    else return 0;
+  }
+  return 1;
+}
+
+CK_INLINE size_t compare(const ck_sweep_line *line, const uint64_t *live, const double *t,
+                         const double *tau, const float *low, const float *high, uint64_t *out,
+                         size_t words) {
+  const size_t depth = line->depth;
+  uint64_t *start = out;
+  for (size_t k = 1; k < line->last; ++k) {
+    if (!((live[k >> 6] >> (k & 63)) & 1)) continue;
+    const lanes above = high[k], below = low[k];
+    for (size_t w = 0; w < words; ++w) {
+      uint64_t greater = 0, less = 0;
+      for (unsigned q = 0; q < 4; ++q) {
+        const lanes lowest = *(const lanes *)(low + w * 64 + q * 16);
+        const lanes highest = *(const lanes *)(high + w * 64 + q * 16);
+        uint16_t above_bits, below_bits;
+        PACK(lowest > above, above_bits);
+        PACK(highest < below, below_bits);
+        greater |= (uint64_t)above_bits << (16 * q);
+        less |= (uint64_t)below_bits << (16 * q);
+      }
+      uint64_t open = ~(greater | less) & live[w];
+      if (w == k >> 6) open &= ~((uint64_t)1 << (k & 63));
+      if (__builtin_expect(open != 0, 0) && !recheck(t, tau, k, w, open, &greater))
+        return (size_t)-1;
+      out[w] = greater;
+    }
+    const uint64_t passed = (out[0] & 1) - 1;
+    const uint64_t code = line->code[k] ^ passed;
+    const uint64_t bit = (line->negative[k >> 6] >> (k & 63)) & 1;
+    for (size_t w = 0; w < words; ++w) out[w] = (out[w] ^ line->negative[w]) & live[w];
+    const uint64_t mask = (uint64_t)1 << (k & 63);
+    out[k >> 6] = (out[k >> 6] & ~mask) | (((bit ^ passed) & 1) << (k & 63));
+    for (size_t b = 0; b < depth; ++b) {
+      const uint64_t value = (code >> b) & 1;
+      const uint64_t *followers = line->followers[b];
+      if (followers) {
+        const uint64_t *sides = line->sides[b];
+        for (size_t w = 0; w < words; ++w) out[w] |= followers[w] & (sides[w] ^ (value - 1));
+      } else {
+        const unsigned row = (unsigned)line->chain[b];
+        out[row >> 6] |= value << (row & 63);
+      }
+    }
+    out += words;
+  }
+  return (size_t)(out - start) / words;
+}
+
+CK_CLONES static size_t compare_any(const ck_sweep_line *line, const uint64_t *live,
+                                    const double *t, const double *tau, const float *low,
+                                    const float *high, uint64_t *out) {
+  switch (line->words) {
+    case 1: return compare(line, live, t, tau, low, high, out, 1);
+    case 2: return compare(line, live, t, tau, low, high, out, 2);
+    case 3: return compare(line, live, t, tau, low, high, out, 3);
+    case 4: return compare(line, live, t, tau, low, high, out, 4);
+    default: return compare(line, live, t, tau, low, high, out, line->words);
+  }
+}
+
+size_t ck_sweep_compare(const ck_sweep_line *line, const uint64_t *live, const double *t,
+                        const double *tau, size_t count, float *brackets_, uint64_t *out) {
+  float *low = brackets_, *high = brackets_ + line->words * 64;
+  brackets(t, tau, count, low, high);
+  return compare_any(line, live, t, tau, low, high, out);
+}
+
+void ck_sweep_ranks(const int32_t *place, size_t last, int32_t *rank) {
+  int32_t next = 0;
+  for (size_t k = 0; k < last; ++k) {
+    rank[k] = next;
+    next += place[k] >= 0;
+  }
 }

@@ -97,7 +97,8 @@ struct EnumerationTests {
     let d = 2 + generator.integer(below: 4)
     let n = d + generator.integer(below: d > 4 ? 6 : 13 - d)
     let size = 1 + generator.integer(below: 3)
-    var rows = (0..<n).map { _ in (0..<d).map { _ in generator.integer(below: 2 * size + 1) - size } }
+    var rows = (0..<n).map { _ in (0..<d).map { _ in generator.integer(below: 2 * size + 1) - size }
+    }
     for i in 0..<d { rows.append((0..<d).map { $0 == i ? 1 : 0 }) }
     rows.removeAll { row in row.allSatisfy { $0 == 0 } }
     let arrangement = try arrangement(rows)

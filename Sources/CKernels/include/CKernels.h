@@ -78,7 +78,8 @@ void ck_sweep_signs(const double *beta, const uint64_t *members, size_t count, u
 
 // One pencil of the sweep. tie[i]: order[i] is parallel to order[i - 1]; null if none is.
 // followers[b]: rows that share the class of chain[b], null if it is alone; sides[b]: which of them
-// have the sign of chain[b].
+// have the sign of chain[b]. rank[k]: where the pattern of child k goes; null for the order of the
+// pencil.
 typedef struct {
   const int32_t *order;
   const uint8_t *tie;
@@ -87,6 +88,7 @@ typedef struct {
   const int32_t *chain;
   const uint64_t *const *followers;
   const uint64_t *const *sides;
+  const int32_t *rank;
   size_t count, last, depth, words;
 } ck_sweep_line;
 // Writes the pattern of every child, words words each, in the order of the pencil; their number.
@@ -95,3 +97,10 @@ size_t ck_sweep_walk(const ck_sweep_line *line, uint64_t *state, uint64_t *out);
 // The number of children; the class of row 0 is none.
 size_t ck_sweep_children(const int32_t *order, const uint8_t *tie, size_t count, size_t last,
                          int32_t *place);
+// The same in ascending order of k, by comparing quotients instead of sorting them. live: rows that
+// are not members. brackets: workspace of 2 * 64 * words numbers, those beyond the rows are no
+// numbers. (size_t)-1 when a comparison is not certain; then out is garbage.
+size_t ck_sweep_compare(const ck_sweep_line *line, const uint64_t *live, const double *t,
+                        const double *tau, size_t count, float *brackets, uint64_t *out);
+// rank[k] = number of children below k, for the places of ck_sweep_children.
+void ck_sweep_ranks(const int32_t *place, size_t last, int32_t *rank);
