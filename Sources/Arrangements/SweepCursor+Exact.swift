@@ -8,9 +8,9 @@ extension SweepCursor {
   /// bound of the exact one, and from here on signs can be read off the values.
   func decideWeakSigns(_ c: Int) {
     let frame = frames[c]
-    let e = plan.rank - c
+    let e = dimension - c
     let (alpha, beta) = (
-      frame.values + (e - 2) * plan.stride, frame.values + (e - 1) * plan.stride
+      frame.values + (e - 2) * slot, frame.values + (e - 1) * slot
     )
     let chosen = (0..<c).map { frames[$0 + 1].row }
     for j in 0..<plan.lineCount where tau[j] == .infinity && !testBit(frame.members, j) {
@@ -66,10 +66,10 @@ extension SweepCursor {
   /// Exact sign of `t_j - t_k`; zero when the lines are parallel on the flat.
   private func compare(_ c: Int, _ j: Int, _ k: Int) -> Int {
     let frame = frames[c]
-    let e = plan.rank - c
+    let e = dimension - c
     let integers = restricted(c)
     if let integers, areParallel(integers, e, j, k) { return 0 }
-    let beta = frame.values + (e - 1) * plan.stride
+    let beta = frame.values + (e - 1) * slot
     let side = (beta[j] < 0) == (beta[k] < 0) ? 1 : -1
     let rows = (0..<c).map { frames[$0 + 1].row } + [j, k]
     let sign = signs.sign(rows)
@@ -81,12 +81,13 @@ extension SweepCursor {
   private func areParallel(
     _ values: UnsafeMutablePointer<Double>, _ e: Int, _ j: Int, _ k: Int
   ) -> Bool {
-    let stride = plan.stride
-    guard let p = (0..<e).first(where: { values[$0 * stride + j] != 0 }) else { return false }
-    let (a, b) = (Int64(values[p * stride + j]), Int64(values[p * stride + k]))
+    var p = 0
+    while p < e, values[p * slot + j] == 0 { p += 1 }
+    guard p < e else { return false }
+    let (a, b) = (Int64(values[p * slot + j]), Int64(values[p * slot + k]))
     guard b != 0 else { return false }
     for v in 0..<e {
-      let (x, y) = (Int64(values[v * stride + j]), Int64(values[v * stride + k]))
+      let (x, y) = (Int64(values[v * slot + j]), Int64(values[v * slot + k]))
       let (left, right) = (x.multipliedFullWidth(by: b), y.multipliedFullWidth(by: a))
       if left.high != right.high || left.low != right.low { return false }
     }
@@ -96,10 +97,11 @@ extension SweepCursor {
   /// Exact values of all rows on an integer basis of a flat, nil when they are too large.
   private func restricted(_ c: Int) -> UnsafeMutablePointer<Double>? {
     let frame = frames[c]
+    if frame.restrictedState == .available { return frame.restricted }
     if frame.restrictedState == .unknown {
       frame.restrictedState = .overflows
       if findKernel(c), let columns = plan.integerColumns {
-        let (d, e) = (plan.rank, plan.rank - c)
+        let (d, e) = (dimension, dimension - c)
         var largest = 0.0
         for v in 0..<e {
           var sum = 0.0
@@ -113,8 +115,8 @@ extension SweepCursor {
             for v in 0..<e {
               let vector = (0..<d).map { Double(frame.kernel[v * d + $0]) }
               ck_sweep_restrict(
-                columns.baseAddress, plan.stride, vector, d, plan.lineCount,
-                memory + v * plan.stride)
+                columns.baseAddress, slot, vector, d, plan.lineCount,
+                memory + v * slot)
             }
           }
           frame.restrictedState = .available
@@ -131,7 +133,7 @@ extension SweepCursor {
     guard frame.kernelState == .unknown else { return frame.kernelState == .available }
     frame.kernelState = .overflows
     guard let integers = plan.rows.integers else { return false }
-    let d = plan.rank
+    let d = dimension
     if c == 0 {
       frame.kernel = (0..<d * d).map { $0 / d == $0 % d ? 1 : 0 }
       frame.kernelState = .available

@@ -19,6 +19,9 @@ import Tensors
 ///   *Arrangements of Hyperplanes*, 1992. The sweep itself and its arithmetic are this package's.
 final class SweepCursor {
   let plan: SweepPlan
+  /// Dimension of the arrangement, and distance between slots of values.
+  let dimension: Int
+  let slot: Int
   /// Whether cells are counted without forming their patterns.
   let countsOnly: Bool
   let frames: [SweepFrame]
@@ -47,6 +50,7 @@ final class SweepCursor {
   private let bucket: UnsafeMutablePointer<Int32>
   private let starts: UnsafeMutablePointer<Int32>
   private let bucketCount: Int
+  private let keys: UnsafeMutablePointer<Double>
   private let zeros: UnsafeMutablePointer<Double>
   private let live: UnsafeMutablePointer<UInt64>
   private let rank: UnsafeMutablePointer<Int32>
@@ -57,6 +61,7 @@ final class SweepCursor {
 
   init(_ plan: SweepPlan, countsOnly: Bool = false, bufferWords: Int = 1 << 15) {
     self.plan = plan
+    (dimension, slot) = (plan.rank, plan.stride)
     self.countsOnly = countsOnly
     let (n, d, words, stride) = (plan.lineCount, plan.rank, plan.words, plan.stride)
     signs = ExactSigns(rows: plan.rows, flag: plan.flag)
@@ -73,8 +78,9 @@ final class SweepCursor {
     negative = memory(words, 0)
     state = memory(words, 0)
     bucket = memory(stride, 0)
-    bucketCount = max(8, n)
-    starts = memory(bucketCount + 1, 0)
+    bucketCount = max(8, 2 * n)
+    starts = memory(bucketCount + 2, 0)
+    keys = memory(stride, 0)
     zeros = memory(stride, 0)
     live = memory(words, 0)
     rank = memory(stride, 0)
@@ -99,6 +105,7 @@ final class SweepCursor {
     state.deallocate()
     bucket.deallocate()
     starts.deallocate()
+    keys.deallocate()
     zeros.deallocate()
     live.deallocate()
     rank.deallocate()
@@ -153,7 +160,7 @@ final class SweepCursor {
       frame.next = k + 1
       descend(top, to: k)
       analyse(top + 1)
-      if plan.rank - (top + 1) > 2 {
+      if dimension - (top + 1) > 2 {
         top += 1
         frames[top].next = 1
         frames[top].end = frames[top].last
@@ -166,7 +173,7 @@ final class SweepCursor {
   /// Orders the lines on a flat, finds the classes, and emits the cells of all children.
   private func analyse(_ c: Int) {
     let frame = frames[c]
-    let (n, d, words, stride) = (plan.lineCount, plan.rank, plan.words, plan.stride)
+    let (n, d, words, stride) = (plan.lineCount, dimension, plan.words, slot)
     guard d > 1 else {
       emitRoot()
       frame.end = 0
@@ -183,13 +190,13 @@ final class SweepCursor {
       return
     }
     sort(c)
-    let needsPlaces = e > 2 || (countsOnly && frame.hasTies)
-    var children = 0
-    if needsPlaces { children = findChildren(frame) }
+    let needsPlaces = e > 2
+    let children = needsPlaces ? findChildren(frame) : 0
     guard emits else { return }
     if countsOnly {
       cellCount += c == 0 ? 1 : 0
-      cellCount += UInt64(needsPlaces ? children : simpleChildCount(frame))
+      cellCount += UInt64(
+        needsPlaces ? children : frame.hasTies ? childCount(frame) : simpleChildCount(frame))
       return
     }
     ck_sweep_signs(beta, frame.members, n, negative, state)
@@ -207,7 +214,7 @@ final class SweepCursor {
   private func compareOrSort(_ c: Int) {
     let frame = frames[c]
     let (n, words) = (plan.lineCount, plan.words)
-    let beta = frame.values + plan.stride
+    let beta = frame.values + slot
     ck_sweep_signs(beta, frame.members, n, negative, state)
     for w in 0..<words { live[w] = ~frame.members[w] }
     if n & 63 != 0 { live[words - 1] &= (1 << UInt64(n & 63)) - 1 }
@@ -235,12 +242,12 @@ final class SweepCursor {
   /// Brings the lines into the exact order of their quotients.
   private func sort(_ c: Int) {
     let frame = frames[c]
-    let e = plan.rank - c
+    let e = dimension - c
     frame.restrictedState = .unknown
     var scale = frame.sizes[e - 2] / frame.sizes[e - 1]
     if !scale.isNormal { scale = 1 }
     frame.liveCount = ck_sweep_sort(
-      t, frame.members, plan.lineCount, scale, bucket, starts, bucketCount, frame.order)
+      t, frame.members, plan.lineCount, scale, bucket, starts, bucketCount, keys, frame.order)
     frame.hasTies = false
     let doubt = ck_sweep_first_doubt(frame.order, t, tau, 0, frame.liveCount)
     if doubt < frame.liveCount { settleOrder(c, from: doubt) }
@@ -275,6 +282,10 @@ final class SweepCursor {
       frame.order, frame.hasTies ? frame.tie : nil, frame.liveCount, frame.last, frame.place)
   }
 
+  private func childCount(_ frame: SweepFrame) -> Int {
+    ck_sweep_children(frame.order, frame.tie, frame.liveCount, frame.last, nil)
+  }
+
   /// Number of children when no lines are parallel: lines below the last chosen that are no members.
   private func simpleChildCount(_ frame: SweepFrame) -> Int {
     var count = frame.last - 1
@@ -290,7 +301,7 @@ final class SweepCursor {
 
   /// The cell of the empty chain: the signs of all lines on the last vector of the flag.
   private func emitRoot() {
-    if plan.rank == 1 {
+    if dimension == 1 {
       cellCount += 1
       if !countsOnly {
         buffer[bufferedCount] = 1
@@ -313,7 +324,7 @@ final class SweepCursor {
   /// The same as far as the bounds allow; not zero when something is left open.
   private func basisCodes(_ c: Int) -> UInt64 {
     let frame = frames[c]
-    let (e, stride) = (plan.rank - c, plan.stride)
+    let (e, stride) = (dimension - c, slot)
     let beta = frame.values + (e - 1) * stride
     guard c > 0 else {
       for k in 0..<frame.last { code[k] = 0 }
@@ -340,7 +351,7 @@ final class SweepCursor {
   /// Decides exactly the bits that the bounds left open, for the children that there are.
   private func decideCodes(_ c: Int) {
     let frame = frames[c]
-    let beta = frame.values + (plan.rank - c - 1) * plan.stride
+    let beta = frame.values + (dimension - c - 1) * slot
     var rows = (0..<c).map { frames[$0 + 1].row }
     for k in 1..<frame.last where frame.place[k] >= 0 && code[k] >> 32 != 0 {
       let sign = frame.sign * (c & 1 == 1 ? -1 : 1) * (beta[k] < 0 ? -1 : 1)
@@ -359,7 +370,7 @@ final class SweepCursor {
   /// Restricts the arrangement on a flat to one of its children.
   private func descend(_ c: Int, to k: Int) {
     let (frame, child) = (frames[c], frames[c + 1])
-    let (n, e, stride, words) = (plan.lineCount, plan.rank - c, plan.stride, plan.words)
+    let (n, e, stride, words) = (plan.lineCount, dimension - c, slot, plan.words)
     let beta = frame.values + (e - 1) * stride
     child.row = k
     child.last = k
@@ -391,7 +402,7 @@ final class SweepCursor {
   private func eliminateFlag(
     _ frame: SweepFrame, _ child: SweepFrame, e: Int, k: Int, count: Int
   ) {
-    let stride = plan.stride
+    let stride = slot
     var pivot = e - 1
     var quality = abs(frame.values[pivot * stride + k]) / frame.sizes[pivot]
     for v in (0..<e - 1).reversed() {
@@ -415,7 +426,7 @@ final class SweepCursor {
   }
 
   private func eliminateDual(_ frame: SweepFrame, _ child: SweepFrame, c: Int, k: Int) {
-    let (e, stride) = (plan.rank - c, plan.stride)
+    let (e, stride) = (dimension - c, slot)
     let beta = frame.values + (e - 1) * stride
     let error = frame.errors[e - 1]
     let room = abs(beta[k]) - error

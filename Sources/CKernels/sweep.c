@@ -106,45 +106,47 @@ static void sort_crowd(int32_t *items, const double *t, size_t count) {
 }
 
 size_t ck_sweep_sort(const double *t, const uint64_t *members, size_t count, double scale,
-                     int32_t *bucket, int32_t *starts, size_t bucketCount, int32_t *order) {
+                     int32_t *bucket, int32_t *starts, size_t bucketCount, double *keys,
+                     int32_t *order) {
   buckets_of(t, count, scale, (double)bucketCount, bucket);
-  memset(starts, 0, (bucketCount + 1) * sizeof(int32_t));
   for (size_t w = 0; w * 64 < count; ++w) {
-    size_t end = count - w * 64 < 64 ? count - w * 64 : 64;
-    if (members[w] == 0)
-      for (size_t i = 0; i < end; ++i) ++starts[bucket[w * 64 + i] + 1];
-    else
-      for (size_t i = 0; i < end; ++i)
-        starts[bucket[w * 64 + i] + 1] += !((members[w] >> i) & 1);
+    // Members go to an extra bucket at the end.
+    for (uint64_t rest = members[w]; rest; rest &= rest - 1)
+      bucket[w * 64 + (size_t)__builtin_ctzll(rest)] = (int32_t)bucketCount;
   }
+  memset(starts, 0, (bucketCount + 2) * sizeof(int32_t));
+  for (size_t j = 0; j < count; ++j) ++starts[bucket[j] + 1];
   int32_t largest = 0;
   for (size_t b = 0; b < bucketCount; ++b) {
     largest = starts[b + 1] > largest ? starts[b + 1] : largest;
     starts[b + 1] += starts[b];
   }
   const size_t live = (size_t)starts[bucketCount];
-  for (size_t w = 0; w * 64 < count; ++w) {
-    size_t end = count - w * 64 < 64 ? count - w * 64 : 64;
-    for (size_t i = 0; i < end; ++i) {
-      if ((members[w] >> i) & 1) continue;
-      order[starts[bucket[w * 64 + i]]++] = (int32_t)(w * 64 + i);
-    }
+  for (size_t j = 0; j < count; ++j) {
+    int32_t place = starts[bucket[j]]++;
+    order[place] = (int32_t)j;
+    keys[place] = t[j];
   }
   if (largest > 24) {
     for (size_t b = 0; b < bucketCount; ++b) {
       int32_t start = b ? starts[b - 1] : 0, length = starts[b] - start;
-      if (length > 24) sort_crowd(order + start, t, (size_t)length);
+      if (length <= 24) continue;
+      sort_crowd(order + start, t, (size_t)length);
+      for (int32_t i = start; i < starts[b]; ++i) keys[i] = t[order[i]];
     }
   }
   for (size_t i = 1; i < live; ++i) {
+    double value = keys[i];
+    if (!(keys[i - 1] > value)) continue;
     int32_t item = order[i];
-    double value = t[item];
     size_t place = i;
-    while (place > 0 && t[order[place - 1]] > value) {
+    do {
       order[place] = order[place - 1];
+      keys[place] = keys[place - 1];
       --place;
-    }
+    } while (place > 0 && keys[place - 1] > value);
     order[place] = item;
+    keys[place] = value;
   }
   return live;
 }
@@ -241,14 +243,15 @@ size_t ck_sweep_walk(const ck_sweep_line *line, uint64_t *state, uint64_t *out) 
 size_t ck_sweep_children(const int32_t *order, const uint8_t *tie, size_t count, size_t last,
                          int32_t *place) {
   size_t found = 0;
-  for (size_t k = 0; k < last; ++k) place[k] = -1;
+  if (place)
+    for (size_t k = 0; k < last; ++k) place[k] = -1;
   for (size_t i = 0; i < count;) {
     size_t end = i + 1;
     int32_t k = order[i];
     if (tie)
       for (; end < count && tie[end]; ++end) k = order[end] < k ? order[end] : k;
     if (k > 0 && (size_t)k < last) {
-      place[k] = (int32_t)i;
+      if (place) place[k] = (int32_t)i;
       ++found;
     }
     i = end;

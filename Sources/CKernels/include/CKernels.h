@@ -66,9 +66,10 @@ uint64_t ck_sweep_codes(const double *beta, const double *gamma, double q, doubl
 void ck_sweep_restrict(const double *columns, size_t stride, const double *kernel, size_t rank,
                        size_t count, double *out);
 // Rows that are not members in ascending order of t, as far as t is a number; their count. Workspace:
-// bucket [count], starts [bucketCount + 1].
+// bucket [count], starts [bucketCount + 2], keys [count]. order [count] has the members at its end.
 size_t ck_sweep_sort(const double *t, const uint64_t *members, size_t count, double scale,
-                     int32_t *bucket, int32_t *starts, size_t bucketCount, int32_t *order);
+                     int32_t *bucket, int32_t *starts, size_t bucketCount, double *keys,
+                     int32_t *order);
 // First i > from for which t[order[i - 1]] < t[order[i]] is not certain; count if there is none.
 size_t ck_sweep_first_doubt(const int32_t *order, const double *t, const double *tau, size_t from,
                             size_t count);
@@ -94,7 +95,7 @@ typedef struct {
 // Writes the pattern of every child, words words each, in the order of the pencil; their number.
 size_t ck_sweep_walk(const ck_sweep_line *line, uint64_t *state, uint64_t *out);
 // place[k] for k < last: where the class whose least row is k starts, -1 if there is no such child.
-// The number of children; the class of row 0 is none.
+// The number of children; the class of row 0 is none. With a null place they are only counted.
 size_t ck_sweep_children(const int32_t *order, const uint8_t *tie, size_t count, size_t last,
                          int32_t *place);
 // The same in ascending order of k, by comparing quotients instead of sorting them. live: rows that
