@@ -62,7 +62,7 @@ let package = Package(
     module("Tensors", ["COpenBLAS", "CKernels"]),
     module("Formats", ["Tensors", "CZlib", "CPNG"]),
     module("Convolutions", ["Tensors", "CFFTW", "CKernels"]),
-    module("Arrangements", ["Tensors"]),
+    module("Arrangements", ["Tensors", "CKernels"]),
     module("ConvexPrograms", ["Tensors", "Convolutions", "Arrangements"]),
     module("Solvers", ["Tensors", "Convolutions", "Arrangements", "ConvexPrograms"]),
     module("Certificates", ["Tensors", "Convolutions", "Arrangements", "ConvexPrograms"]),

@@ -13,6 +13,12 @@ let package = Package(
         .product(name: "Arrangements", package: "ConvexCNN"),
         .product(name: "Convolutions", package: "ConvexCNN"),
         .product(name: "Tensors", package: "ConvexCNN"),
-      ])
+      ]),
+    .executableTarget(
+      name: "Enumeration",
+      dependencies: [
+        .product(name: "Arrangements", package: "ConvexCNN"),
+        .product(name: "Tensors", package: "ConvexCNN"),
+      ]),
   ]
 )

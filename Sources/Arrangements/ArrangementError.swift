@@ -12,6 +12,12 @@ public struct ArrangementError: Error, Equatable, Sendable, CustomStringConverti
     case rankNotFound(reason: String)
     /// The number of cells does not fit into 128 bits.
     case countTooLarge(lines: Int, rank: Int)
+    /// The normals span more dimensions than enumeration supports.
+    case rankTooLarge(rank: Int, limit: Int)
+    /// More cells than the caller allowed; `bound` is `nil` above `2^64`.
+    case tooManyCells(bound: UInt64?, limit: UInt64)
+    /// The random flag of the sweep lies in special position, which has probability near zero.
+    case flagNotGeneric(seed: UInt64)
   }
 
   /// The kind of failure, with its numbers.
@@ -38,6 +44,15 @@ public struct ArrangementError: Error, Equatable, Sendable, CustomStringConverti
     case .countTooLarge(let lines, let rank):
       "cell count: expected a number below 2^128, found \(lines) lines of rank \(rank) with more "
         + "cells. Use fewer rows, or reduce their rank."
+    case .rankTooLarge(let rank, let limit):
+      "normals: expected at most \(limit) dimensions to enumerate cells in, found rank \(rank). "
+        + "Use a smaller filter, or sample cells."
+    case .tooManyCells(let bound, let limit):
+      "cells: expected at most \(limit) cells, found a bound of "
+        + "\(bound.map { "\($0)" } ?? "more than 2^64"). Raise the limit, or sample cells."
+    case .flagNotGeneric(let seed):
+      "cells: expected a flag in general position, found one that is not with seed \(seed). "
+        + "Choose another seed."
     }
   }
 }

@@ -19,6 +19,13 @@ struct HelpTests {
         "convolution", "threads",
       ]
     ),
+    (
+      "enumerate",
+      [
+        "matrix", "images", "dataset", "filter", "stride", "padding", "bias", "count", "output",
+        "witnesses", "stream", "max-cells", "checkpoint", "shard", "threads", "json", "quiet",
+      ]
+    ),
     ("predict", ["model", "images", "dataset", "split", "output", "classes", "convolution"]),
     ("evaluate", ["model", "images", "labels", "dataset", "split", "json", "convolution"]),
     (

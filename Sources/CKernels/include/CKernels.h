@@ -49,3 +49,59 @@ void ck_planes_to_rows(const double *planes, size_t count, size_t plane, const i
 // planes[b * plane + position[k]] = rows[k * stride + b]; the rest of the planes is left alone.
 void ck_rows_to_planes(const double *rows, size_t stride, const int32_t *position,
                        size_t positions, double *planes, size_t count, size_t plane);
+
+// The sweep over the cells of an arrangement (Sources/Arrangements/Sweep*.swift has the theory).
+// out = x - r y on count numbers; the largest modulus of out.
+double ck_sweep_eliminate(double *out, const double *x, const double *y, double r, size_t count);
+// t = alpha / beta and a bound tau of its error, given bounds of the errors of alpha and beta;
+// infinite where the sign of beta is not certain. The number of such places.
+size_t ck_sweep_quotients(const double *alpha, const double *beta, double alphaError,
+                          double betaError, size_t count, double *t, double *tau);
+// Bit index of code[k] = [x beta[k] < 0] with x = q beta[k] - gamma[k]; bit 32 + index is set where
+// |x| does not exceed |beta[k]| slope + |gamma[k]| 2^-51 + base. Index 0 overwrites code. The union of
+// the upper bits.
+uint64_t ck_sweep_codes(const double *beta, const double *gamma, double q, double slope,
+                        double base, unsigned index, size_t count, uint64_t *code);
+// out[j] = sum_v kernel[v] columns[v * stride + j].
+void ck_sweep_restrict(const double *columns, size_t stride, const double *kernel, size_t rank,
+                       size_t count, double *out);
+// Rows that are not members in ascending order of t, as far as t is a number; their count. Workspace:
+// bucket [count], starts [bucketCount + 2], keys [count]. order [count] has the members at its end.
+size_t ck_sweep_sort(const double *t, const uint64_t *members, size_t count, double scale,
+                     int32_t *bucket, int32_t *starts, size_t bucketCount, double *keys,
+                     int32_t *order);
+// First i > from for which t[order[i - 1]] < t[order[i]] is not certain; count if there is none.
+size_t ck_sweep_first_doubt(const int32_t *order, const double *t, const double *tau, size_t from,
+                            size_t count);
+// Packed bits [beta < 0] and [beta >= 0] of the rows that are not members.
+void ck_sweep_signs(const double *beta, const uint64_t *members, size_t count, uint64_t *negative,
+                    uint64_t *state);
+
+// One pencil of the sweep. tie[i]: order[i] is parallel to order[i - 1]; null if none is.
+// followers[b]: rows that share the class of chain[b], null if it is alone; sides[b]: which of them
+// have the sign of chain[b]. rank[k]: where the pattern of child k goes; null for the order of the
+// pencil.
+typedef struct {
+  const int32_t *order;
+  const uint8_t *tie;
+  const uint64_t *negative;
+  const uint64_t *code;
+  const int32_t *chain;
+  const uint64_t *const *followers;
+  const uint64_t *const *sides;
+  const int32_t *rank;
+  size_t count, last, depth, words;
+} ck_sweep_line;
+// Writes the pattern of every child, words words each, in the order of the pencil; their number.
+size_t ck_sweep_walk(const ck_sweep_line *line, uint64_t *state, uint64_t *out);
+// place[k] for k < last: where the class whose least row is k starts, -1 if there is no such child.
+// The number of children; the class of row 0 is none. With a null place they are only counted.
+size_t ck_sweep_children(const int32_t *order, const uint8_t *tie, size_t count, size_t last,
+                         int32_t *place);
+// The same in ascending order of k, by comparing quotients instead of sorting them. live: rows that
+// are not members. brackets: workspace of 2 * 64 * words numbers, those beyond the rows are no
+// numbers. (size_t)-1 when a comparison is not certain; then out is garbage.
+size_t ck_sweep_compare(const ck_sweep_line *line, const uint64_t *live, const double *t,
+                        const double *tau, size_t count, float *brackets, uint64_t *out);
+// rank[k] = number of children below k, for the places of ck_sweep_children.
+void ck_sweep_ranks(const int32_t *place, size_t last, int32_t *rank);

@@ -1,0 +1,185 @@
+import CKernels
+import Tensors
+
+extension SweepCursor {
+  /// Decides the signs of the last coordinate where the bound leaves them open.
+  ///
+  /// A value of the wrong sign is replaced by a tiny one of the right sign: it is still within the
+  /// bound of the exact one, and from here on signs can be read off the values.
+  func decideWeakSigns(_ c: Int) {
+    let frame = frames[c]
+    let e = dimension - c
+    let (alpha, beta) = (
+      frame.values + (e - 2) * slot, frame.values + (e - 1) * slot
+    )
+    let chosen = (0..<c).map { frames[$0 + 1].row }
+    for j in 0..<plan.lineCount where tau[j] == .infinity && !testBit(frame.members, j) {
+      // An infinite tau can also come from the other coordinate; then the sign is certain.
+      guard !(abs(beta[j]) > frame.errors[e - 1]) else { continue }
+      let sign = frame.sign * (c & 1 == 1 ? -1 : 1) * signs.sign(chosen + [j])
+      if sign == 0 { isDefective = true }
+      if beta[j] == 0 || (beta[j] < 0) != (sign < 0) {
+        beta[j] = sign < 0 ? -0x1p-1000 : 0x1p-1000
+        t[j] = alpha[j] / beta[j]
+      }
+    }
+  }
+
+  /// Sorts the lines of a flat exactly and marks the parallel ones.
+  ///
+  /// Insertion sort whose comparisons are certain or exact, so the start need only be nearly sorted.
+  ///
+  /// - Parameters:
+  ///   - c: The level.
+  ///   - from: The order before this place is certain.
+  func settleOrder(_ c: Int, from: Int) {
+    let frame = frames[c]
+    let (order, tie, count) = (frame.order, frame.tie, frame.liveCount)
+    for i in 0..<count { tie[i] = 0 }
+    var i = from
+    while i < count {
+      let k = Int(order[i])
+      var place = i
+      var isTied = false
+      while place > 0 {
+        let j = Int(order[place - 1])
+        if t[k] - t[j] > 1.0000001 * (tau[k] + tau[j]) { break }
+        let sign = t[j] - t[k] > 1.0000001 * (tau[k] + tau[j]) ? 1 : compare(c, j, k)
+        guard sign > 0 else {
+          isTied = sign == 0
+          break
+        }
+        order[place] = order[place - 1]
+        tie[place] = tie[place - 1]
+        place -= 1
+      }
+      if place < i {
+        order[place] = Int32(truncatingIfNeeded: k)
+        tie[place + 1] = 0
+      }
+      tie[place] = isTied ? 1 : 0
+      if isTied { frame.hasTies = true }
+      i = ck_sweep_first_doubt(order, t, tau, i, count)
+    }
+  }
+
+  /// Exact sign of `t_j - t_k`; zero when the lines are parallel on the flat.
+  private func compare(_ c: Int, _ j: Int, _ k: Int) -> Int {
+    let frame = frames[c]
+    let e = dimension - c
+    let integers = restricted(c)
+    if let integers, areParallel(integers, e, j, k) { return 0 }
+    let beta = frame.values + (e - 1) * slot
+    let side = (beta[j] < 0) == (beta[k] < 0) ? 1 : -1
+    let rows = (0..<c).map { frames[$0 + 1].row } + [j, k]
+    let sign = signs.sign(rows)
+    if sign == 0, integers != nil || (e > 2 && !signs.areDependent(rows)) { isDefective = true }
+    return sign * side * frame.sign
+  }
+
+  /// Whether two rows of exact integers are proportional.
+  private func areParallel(
+    _ values: UnsafeMutablePointer<Double>, _ e: Int, _ j: Int, _ k: Int
+  ) -> Bool {
+    var p = 0
+    while p < e, values[p * slot + j] == 0 { p += 1 }
+    guard p < e else { return false }
+    let (a, b) = (Int64(values[p * slot + j]), Int64(values[p * slot + k]))
+    guard b != 0 else { return false }
+    for v in 0..<e {
+      let (x, y) = (Int64(values[v * slot + j]), Int64(values[v * slot + k]))
+      let (left, right) = (x.multipliedFullWidth(by: b), y.multipliedFullWidth(by: a))
+      if left.high != right.high || left.low != right.low { return false }
+    }
+    return true
+  }
+
+  /// Exact values of all rows on an integer basis of a flat, nil when they are too large.
+  private func restricted(_ c: Int) -> UnsafeMutablePointer<Double>? {
+    let frame = frames[c]
+    if frame.restrictedState == .available { return frame.restricted }
+    if frame.restrictedState == .unknown {
+      frame.restrictedState = .overflows
+      if findKernel(c), let columns = plan.integerColumns {
+        let (d, e) = (dimension, dimension - c)
+        var largest = 0.0
+        for v in 0..<e {
+          var sum = 0.0
+          for k in 0..<d { sum += abs(Double(frame.kernel[v * d + k])) }
+          largest = max(largest, sum)
+        }
+        // Then no partial sum exceeds 2^53, and all are exact.
+        if largest * plan.largestInteger < 0x1p52 {
+          let memory = frame.restrictedMemory()
+          columns.withUnsafeBufferPointer { columns in
+            for v in 0..<e {
+              let vector = (0..<d).map { Double(frame.kernel[v * d + $0]) }
+              ck_sweep_restrict(
+                columns.baseAddress, slot, vector, d, plan.lineCount,
+                memory + v * slot)
+            }
+          }
+          frame.restrictedState = .available
+        }
+      }
+    }
+    return frame.restrictedState == .available ? frame.restricted : nil
+  }
+
+  /// Finds an integer basis of a flat by elimination without fractions; false when it grows too
+  /// large.
+  private func findKernel(_ c: Int) -> Bool {
+    let frame = frames[c]
+    guard frame.kernelState == .unknown else { return frame.kernelState == .available }
+    frame.kernelState = .overflows
+    guard let integers = plan.rows.integers else { return false }
+    let d = dimension
+    if c == 0 {
+      frame.kernel = (0..<d * d).map { $0 / d == $0 % d ? 1 : 0 }
+      frame.kernelState = .available
+      return true
+    }
+    guard findKernel(c - 1) else { return false }
+    let parent = frames[c - 1]
+    let e = d - c + 1
+    var products = [Int128](repeating: 0, count: e)
+    var pivot = -1
+    for v in 0..<e {
+      for k in 0..<d {
+        products[v] += Int128(integers[frame.row * d + k]) * Int128(parent.kernel[v * d + k])
+      }
+      if products[v] != 0, pivot < 0 || products[v].magnitude < products[pivot].magnitude {
+        pivot = v
+      }
+    }
+    guard pivot >= 0, products.allSatisfy({ $0.magnitude < 1 << 62 }) else { return false }
+    frame.kernel.removeAll(keepingCapacity: true)
+    for v in 0..<e where v != pivot {
+      let combination = (0..<d).map { k in
+        products[pivot] * Int128(parent.kernel[v * d + k])
+          - products[v] * Int128(parent.kernel[pivot * d + k])
+      }
+      let divisor = combination.reduce(UInt128(0)) { Self.commonDivisor($0, $1.magnitude) }
+      for x in combination {
+        let reduced = x / Int128(divisor)
+        guard reduced.magnitude < 1 << 62 else { return false }
+        frame.kernel.append(Int64(reduced))
+      }
+    }
+    frame.kernelState = .available
+    return true
+  }
+
+  private static func commonDivisor(_ a: UInt128, _ b: UInt128) -> UInt128 {
+    var (a, b) = (a, b)
+    while b != 0 {
+      if a >> 64 == 0, b >> 64 == 0 {
+        var (x, y) = (UInt64(a), UInt64(b))
+        while y != 0 { (x, y) = (y, x % y) }
+        return UInt128(x)
+      }
+      (a, b) = (b, a % b)
+    }
+    return a
+  }
+}

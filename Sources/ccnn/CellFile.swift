@@ -1,0 +1,93 @@
+import ConvexCNN
+import Foundation
+
+/// An NPY file of rows of one length that is written from beginning to end, without the number of
+/// rows being known.
+///
+/// The rows go to `path.partial`; `finish` writes the header and gives the file its name. A file that
+/// is continued is first cut to the rows that are known to be complete.
+final class CellFile {
+  private static let headerLength = 128
+  private let path: String
+  private let type: String
+  private let columns: Int
+  private let rowLength: Int
+  private let handle: FileHandle
+  private var buffer: [UInt8] = []
+
+  private var partial: String { path + ".partial" }
+
+  /// A file of `rows` rows so far.
+  ///
+  /// - Parameters:
+  ///   - path: Where the file is to be.
+  ///   - type: NPY type, `|u1` or `<f8`.
+  ///   - columns: Entries of a row.
+  ///   - rows: Rows of a partial file to keep; 0 starts anew.
+  /// - Throws: `FormatError` when the file cannot be written or has too few rows.
+  init(_ path: String, type: String, columns: Int, keeping rows: UInt64) throws {
+    self.path = path
+    self.type = type
+    self.columns = columns
+    rowLength = columns * (type == "<f8" ? 8 : 1)
+    let manager = FileManager.default
+    let partial = path + ".partial"
+    if rows == 0 { _ = manager.createFile(atPath: partial, contents: nil) }
+    guard let handle = FileHandle(forUpdatingAtPath: partial) else {
+      throw Self.failure(partial, "no file that can be written")
+    }
+    self.handle = handle
+    let end = UInt64(Self.headerLength) + rows * UInt64(rowLength)
+    if rows == 0 { try write([UInt8](repeating: 32, count: Self.headerLength)) }
+    let length = try handle.seekToEnd()
+    guard length >= end else {
+      throw Self.failure(partial, "\(length) bytes where the checkpoint says \(end)")
+    }
+    try handle.truncate(atOffset: end)
+    try handle.seek(toOffset: end)
+  }
+
+  /// Appends bytes of rows.
+  func append(_ bytes: UnsafeRawBufferPointer) throws {
+    buffer.append(contentsOf: bytes)
+    if buffer.count > 1 << 20 { try flush() }
+  }
+
+  /// Makes all rows so far part of the partial file.
+  func flush() throws {
+    try write(buffer)
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  private func write(_ bytes: [UInt8]) throws {
+    do {
+      try handle.write(contentsOf: bytes)
+    } catch {
+      throw Self.failure(partial, "\(error.localizedDescription)")
+    }
+  }
+
+  /// Writes the header and gives the file its name.
+  func finish(rows: UInt64) throws {
+    try flush()
+    var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(rows), \(columns)), }"
+    text += String(repeating: " ", count: Self.headerLength - 11 - text.utf8.count) + "\n"
+    try handle.seek(toOffset: 0)
+    try write([0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(Self.headerLength - 10), 0] + text.utf8)
+    try handle.synchronize()
+    try handle.close()
+    guard rename(partial, path) == 0 else { throw Self.failure(path, "a name that cannot be used") }
+  }
+
+  /// Removes the partial file.
+  func discard() {
+    try? handle.close()
+    try? FileManager.default.removeItem(atPath: partial)
+  }
+
+  private static func failure(_ path: String, _ found: String) -> InputError {
+    InputError(
+      .access, path, expected: "a file that can be written", found: found,
+      advice: "Check folder and space; remove the checkpoint to start anew.")
+  }
+}

@@ -1,0 +1,159 @@
+import ConvexCNN
+import Foundation
+
+/// Writes the cells of an enumeration to files or standard output, and goes on where it was stopped.
+final class CellWriter {
+  /// Where an interrupted run stood: complete tasks and the cells written by them.
+  private struct Checkpoint: Codable {
+    var fingerprint: String
+    var tasks: Int
+    var cells: UInt64
+    var thin: UInt64
+  }
+
+  private let enumeration: CellEnumeration
+  private let shard: EnumerationShard
+  private let halfOnly: Bool
+  private let expansion: RowExpansion
+  private let rowCount: Int
+  private let patterns: CellFile?
+  private let witnesses: CellFile?
+  private let streams: Bool
+  private let checkpoint: String?
+  private var state: Checkpoint
+  private var cellsWritten: UInt64
+  private var thin: UInt64
+  private var lastSaved = ContinuousClock.now
+
+  /// Cells written, both of each pair unless only halves are.
+  var cellCount: UInt64 { halfOnly ? 2 * cellsWritten : cellsWritten }
+  /// Cells whose witness could not be proven.
+  var thinCount: UInt64 { thin }
+
+  init(
+    _ enumeration: CellEnumeration, shard: EnumerationShard, linesOnly: Bool, halfOnly: Bool,
+    output: String?, witnesses: String?, streams: Bool, checkpoint: String?
+  ) throws {
+    self.enumeration = enumeration
+    self.shard = shard
+    self.halfOnly = halfOnly
+    self.streams = streams
+    self.checkpoint = checkpoint
+    let essential = enumeration.arrangement.essential
+    let expansion = RowExpansion(essential, linesOnly: linesOnly)
+    self.expansion = expansion
+    rowCount = linesOnly ? essential.lineCount : essential.lineOfRow.count
+    let fingerprint =
+      "\(String(enumeration.fingerprint, radix: 16)) \(shard.index)/\(shard.count) "
+      + "\(linesOnly) \(halfOnly) \(output != nil) \(witnesses != nil)"
+    state = try Self.load(checkpoint, fingerprint)
+    (cellsWritten, thin) = (state.cells, state.thin)
+    let kept = state.cells
+    patterns = try output.map {
+      try CellFile($0, type: "|u1", columns: expansion.byteCount, keeping: kept)
+    }
+    self.witnesses = try witnesses.map {
+      try CellFile(
+        $0, type: "<f8", columns: enumeration.arrangement.patchDimension, keeping: kept)
+    }
+  }
+
+  private static func load(_ path: String?, _ fingerprint: String) throws -> Checkpoint {
+    let fresh = Checkpoint(fingerprint: fingerprint, tasks: 0, cells: 0, thin: 0)
+    guard let path, FileManager.default.fileExists(atPath: path) else { return fresh }
+    let data = FileManager.default.contents(atPath: path) ?? Data()
+    guard let state = try? JSONDecoder().decode(Checkpoint.self, from: data) else {
+      throw InputError(
+        .data, "--checkpoint \(path)", expected: "a checkpoint of ccnn enumerate",
+        found: "another file", advice: "Name another file, or remove it to start anew.")
+    }
+    guard state.fingerprint == fingerprint else {
+      throw InputError(
+        .data, "--checkpoint \(path)", expected: "a checkpoint of the same data and options",
+        found: "another one", advice: "Use the same data and options, or remove it to start anew.")
+    }
+    return state
+  }
+
+  /// Writes all cells; `false` when the user asked to stop.
+  func run(threads: Int, _ progress: EnumerationProgress) throws -> Bool {
+    do {
+      let isComplete = try enumeration.forEachBatch(
+        threads: threads, shard: shard, startTask: state.tasks,
+        taskFinished: { [self] tasks in
+          state.tasks = tasks
+          (state.cells, state.thin) = (cellsWritten, thin)
+          if seconds(since: lastSaved) > 1 { try save() }
+        }
+      ) { [self] batch in
+        try write(batch)
+        progress.show(cellsWritten)
+        return !Interruption.isRequested
+      }
+      guard isComplete else {
+        if checkpoint != nil { try save() } else { discard() }
+        return false
+      }
+      try patterns?.finish(rows: cellsWritten)
+      try witnesses?.finish(rows: cellsWritten)
+      if let checkpoint { try? FileManager.default.removeItem(atPath: checkpoint) }
+      return true
+    } catch {
+      if checkpoint == nil { discard() }
+      throw error
+    }
+  }
+
+  private func discard() {
+    patterns?.discard()
+    witnesses?.discard()
+  }
+
+  private func save() throws {
+    guard let checkpoint else { return }
+    lastSaved = ContinuousClock.now
+    try patterns?.flush()
+    try witnesses?.flush()
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    try AtomicFile.write(Array(try encoder.encode(state)), to: checkpoint)
+  }
+
+  private func write(_ batch: CellBatch) throws {
+    guard let start = batch.words.baseAddress else { return }
+    let lineCount = enumeration.lineCount
+    var bytes = [UInt8](repeating: 0, count: expansion.byteCount)
+    for index in 0..<batch.count {
+      let words = start + index * batch.wordsPerCell
+      for isComplement in halfOnly ? [false] : [false, true] {
+        bytes.withUnsafeMutableBufferPointer { buffer in
+          guard let target = buffer.baseAddress else { return }
+          expansion.write(
+            words, lineCount: lineCount, isComplement: isComplement, into: target)
+        }
+        if let patterns { try bytes.withUnsafeBytes { try patterns.append($0) } }
+        if streams { stream(bytes) }
+        cellsWritten += 1
+      }
+      if let witnesses { try writeWitness(batch[index], to: witnesses) }
+    }
+  }
+
+  private func writeWitness(_ pattern: ActivationPattern, to file: CellFile) throws {
+    let cell = enumeration.arrangement.cell(of: pattern)
+    if cell == nil { thin += halfOnly ? 1 : 2 }
+    let length = enumeration.arrangement.patchDimension
+    let witness = cell?.witness ?? [Double](repeating: .nan, count: length)
+    for sign in halfOnly ? [1.0] : [1.0, -1.0] {
+      let row = witness.map { sign * $0 }
+      try row.withUnsafeBytes { try file.append($0) }
+    }
+  }
+
+  private func stream(_ bytes: [UInt8]) {
+    var text = [UInt8](repeating: 48, count: rowCount + 1)
+    for r in 0..<rowCount { text[r] += (bytes[r >> 3] >> UInt8(r & 7)) & 1 }
+    text[rowCount] = 10
+    FileHandle.standardOutput.write(Data(text))
+  }
+}
