@@ -25,6 +25,25 @@ extension SweepCursor {
     }
   }
 
+  /// Decides exactly the bits that the bounds left open, for the children that there are.
+  func decideCodes(_ c: Int) {
+    let frame = frames[c]
+    let beta = frame.values + (dimension - c - 1) * slot
+    var rows = (0..<c).map { frames[$0 + 1].row }
+    for k in 1..<frame.last where frame.place[k] >= 0 && code[k] >> 32 != 0 {
+      let sign = frame.sign * (c & 1 == 1 ? -1 : 1) * (beta[k] < 0 ? -1 : 1)
+      for i in 0..<c where (code[k] >> UInt64(32 + i)) & 1 == 1 {
+        let saved = rows[i]
+        rows[i] = 0
+        let exact = signs.sign(rows + [k])
+        rows[i] = saved
+        if exact == 0 { isDefective = true }
+        let isNegative = (exact * sign < 0) != (beta[0] < 0)
+        code[k] = (code[k] & ~(1 << UInt64(i))) | (isNegative ? 1 << UInt64(i) : 0)
+      }
+    }
+  }
+
   /// Sorts the lines of a flat exactly and marks the parallel ones.
   ///
   /// Insertion sort whose comparisons are certain or exact, so the start need only be nearly sorted.
