@@ -13,6 +13,9 @@ final class OrderedHandover: @unchecked Sendable {
   /// What became of the words that were to be delivered.
   typealias Delivery = (UnsafePointer<UInt64>, Int) throws -> Bool
 
+  /// Memory with the number of words in it; used again and again.
+  private typealias Block = (memory: UnsafeMutableBufferPointer<UInt64>, count: Int)
+
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let changed: UnsafeMutablePointer<pthread_cond_t>
   private let taskCount: Int
@@ -22,7 +25,8 @@ final class OrderedHandover: @unchecked Sendable {
   // All below is guarded by the mutex.
   private var claimed: Int
   private var head: Int
-  private var kept: [Int: [[UInt64]]] = [:]
+  private var kept: [Int: [Block]] = [:]
+  private var spare: [UnsafeMutableBufferPointer<UInt64>] = []
   private var done: Set<Int> = []
   private var keptWords = 0
   private var isStopped = false
@@ -52,6 +56,8 @@ final class OrderedHandover: @unchecked Sendable {
   }
 
   deinit {
+    for memory in spare { memory.deallocate() }
+    for list in kept.values { for block in list { block.memory.deallocate() } }
     pthread_cond_destroy(changed)
     pthread_mutex_destroy(mutex)
     changed.deallocate()
@@ -84,8 +90,12 @@ final class OrderedHandover: @unchecked Sendable {
     pthread_mutex_lock(mutex)
     while task != head, keptWords > limit, !isStopped { pthread_cond_wait(changed, mutex) }
     if task != head, !isStopped {
-      kept[task, default: []].append(Array(UnsafeBufferPointer(start: words, count: count)))
       keptWords += count
+      let known = spare.popLast()
+      pthread_mutex_unlock(mutex)
+      let block = filled(known, words, count)
+      pthread_mutex_lock(mutex)
+      kept[task, default: []].append(block)
       pthread_mutex_unlock(mutex)
       return true
     }
@@ -129,12 +139,28 @@ final class OrderedHandover: @unchecked Sendable {
     pthread_cond_broadcast(changed)
     pthread_mutex_unlock(mutex)
     guard mayGoOn else { return false }
-    return lists.allSatisfy { list in
-      list.withUnsafeBufferPointer { list in
-        guard let start = list.baseAddress else { return true }
-        return attempt { try deliver(start, list.count) }
-      }
+    defer {
+      pthread_mutex_lock(mutex)
+      spare += lists.map(\.memory)
+      pthread_mutex_unlock(mutex)
     }
+    return lists.allSatisfy { list in
+      guard let start = list.memory.baseAddress else { return true }
+      return attempt { try deliver(start, list.count) }
+    }
+  }
+
+  /// A copy of words, in memory that is used again when it is large enough.
+  private func filled(
+    _ known: UnsafeMutableBufferPointer<UInt64>?, _ words: UnsafePointer<UInt64>, _ count: Int
+  ) -> Block {
+    var memory = known ?? .allocate(capacity: count)
+    if memory.count < count {
+      memory.deallocate()
+      memory = .allocate(capacity: count)
+    }
+    memory.baseAddress?.initialize(from: words, count: count)
+    return (memory, count)
   }
 
   private func attempt(_ work: () throws -> Bool) -> Bool {

@@ -25,6 +25,25 @@ extension SweepCursor {
     }
   }
 
+  /// Decides exactly the bits that the bounds left open, for the children that there are.
+  func decideCodes(_ c: Int) {
+    let frame = frames[c]
+    let beta = frame.values + (dimension - c - 1) * slot
+    var rows = (0..<c).map { frames[$0 + 1].row }
+    for k in 1..<frame.last where frame.place[k] >= 0 && code[k] >> 32 != 0 {
+      let sign = frame.sign * (c & 1 == 1 ? -1 : 1) * (beta[k] < 0 ? -1 : 1)
+      for i in 0..<c where (code[k] >> UInt64(32 + i)) & 1 == 1 {
+        let saved = rows[i]
+        rows[i] = 0
+        let exact = signs.sign(rows + [k])
+        rows[i] = saved
+        if exact == 0 { isDefective = true }
+        let isNegative = (exact * sign < 0) != (beta[0] < 0)
+        code[k] = (code[k] & ~(1 << UInt64(i))) | (isNegative ? 1 << UInt64(i) : 0)
+      }
+    }
+  }
+
   /// Sorts the lines of a flat exactly and marks the parallel ones.
   ///
   /// Insertion sort whose comparisons are certain or exact, so the start need only be nearly sorted.
@@ -84,6 +103,12 @@ extension SweepCursor {
     var p = 0
     while p < e, values[p * slot + j] == 0 { p += 1 }
     guard p < e else { return false }
+    if frames[dimension - e].restrictedIsSmall {
+      let (a, b) = (values[p * slot + j], values[p * slot + k])
+      guard b != 0 else { return false }
+      for v in 0..<e where values[v * slot + j] * b != values[v * slot + k] * a { return false }
+      return true
+    }
     let (a, b) = (Int64(values[p * slot + j]), Int64(values[p * slot + k]))
     guard b != 0 else { return false }
     for v in 0..<e {
@@ -108,15 +133,19 @@ extension SweepCursor {
           for k in 0..<d { sum += abs(Double(frame.kernel[v * d + k])) }
           largest = max(largest, sum)
         }
+        largest *= plan.largestInteger
         // Then no partial sum exceeds 2^53, and all are exact.
-        if largest * plan.largestInteger < 0x1p52 {
+        if largest < 0x1p52 {
           let memory = frame.restrictedMemory()
+          frame.restrictedIsSmall = largest < 0x1p26
           columns.withUnsafeBufferPointer { columns in
-            for v in 0..<e {
-              let vector = (0..<d).map { Double(frame.kernel[v * d + $0]) }
-              ck_sweep_restrict(
-                columns.baseAddress, slot, vector, d, plan.lineCount,
-                memory + v * slot)
+            withUnsafeTemporaryAllocation(of: Double.self, capacity: d) { vector in
+              for v in 0..<e {
+                for k in 0..<d { vector[k] = Double(frame.kernel[v * d + k]) }
+                ck_sweep_restrict(
+                  columns.baseAddress, slot, vector.baseAddress, d, plan.lineCount,
+                  memory + v * slot)
+              }
             }
           }
           frame.restrictedState = .available
@@ -135,38 +164,89 @@ extension SweepCursor {
     guard let integers = plan.rows.integers else { return false }
     let d = dimension
     if c == 0 {
-      frame.kernel = (0..<d * d).map { $0 / d == $0 % d ? 1 : 0 }
+      for i in 0..<d * d { frame.kernel[i] = i / d == i % d ? 1 : 0 }
       frame.kernelState = .available
       return true
     }
     guard findKernel(c - 1) else { return false }
-    let parent = frames[c - 1]
     let e = d - c + 1
+    let isFound = integers.withUnsafeBufferPointer { integers in
+      guard let row = integers.baseAddress.map({ $0 + frame.row * d }) else { return false }
+      return withUnsafeTemporaryAllocation(of: Int64.self, capacity: e) { products in
+        guard let products = products.baseAddress else { return false }
+        let parent = UnsafePointer(frames[c - 1].kernel)
+        return smallKernel(frame, row, parent, products, e)
+          || largeKernel(frame, row, parent, e)
+      }
+    }
+    if isFound { frame.kernelState = .available }
+    return isFound
+  }
+
+  /// Elimination while everything fits into 64 bits; false otherwise.
+  private func smallKernel(
+    _ frame: SweepFrame, _ row: UnsafePointer<Int64>, _ parent: UnsafePointer<Int64>,
+    _ products: UnsafeMutablePointer<Int64>, _ e: Int
+  ) -> Bool {
+    let d = dimension
+    var (size, rowSize) = (UInt64(0), UInt64(0))
+    for i in 0..<e * d { size |= parent[i].magnitude }
+    for k in 0..<d { rowSize |= row[k].magnitude }
+    // Bits of a sum of at most 16 products, and of a difference of two products with that sum.
+    let bits = 64 - size.leadingZeroBitCount
+    guard 64 - rowSize.leadingZeroBitCount + 2 * bits + 5 < 63 else { return false }
+    var pivot = -1
+    for v in 0..<e {
+      var sum: Int64 = 0
+      for k in 0..<d { sum &+= row[k] &* parent[v * d + k] }
+      products[v] = sum
+      if sum != 0, pivot < 0 || sum.magnitude < products[pivot].magnitude { pivot = v }
+    }
+    guard pivot >= 0 else { return false }
+    var target = frame.kernel
+    for v in 0..<e where v != pivot {
+      var divisor: UInt64 = 0
+      for k in 0..<d {
+        let value =
+          products[pivot] &* parent[v * d + k] &- products[v] &* parent[pivot * d + k]
+        target[k] = value
+        var (a, b) = (value.magnitude, divisor)
+        while b != 0 { (a, b) = (b, a % b) }
+        divisor = a
+      }
+      if divisor > 1 { for k in 0..<d { target[k] /= Int64(divisor) } }
+      target += d
+    }
+    return true
+  }
+
+  /// The same with 128 bits in between; false when the result does not fit into 62 bits.
+  private func largeKernel(
+    _ frame: SweepFrame, _ row: UnsafePointer<Int64>, _ parent: UnsafePointer<Int64>, _ e: Int
+  ) -> Bool {
+    let d = dimension
     var products = [Int128](repeating: 0, count: e)
     var pivot = -1
     for v in 0..<e {
-      for k in 0..<d {
-        products[v] += Int128(integers[frame.row * d + k]) * Int128(parent.kernel[v * d + k])
-      }
+      for k in 0..<d { products[v] += Int128(row[k]) * Int128(parent[v * d + k]) }
       if products[v] != 0, pivot < 0 || products[v].magnitude < products[pivot].magnitude {
         pivot = v
       }
     }
     guard pivot >= 0, products.allSatisfy({ $0.magnitude < 1 << 62 }) else { return false }
-    frame.kernel.removeAll(keepingCapacity: true)
+    var target = frame.kernel
     for v in 0..<e where v != pivot {
       let combination = (0..<d).map { k in
-        products[pivot] * Int128(parent.kernel[v * d + k])
-          - products[v] * Int128(parent.kernel[pivot * d + k])
+        products[pivot] * Int128(parent[v * d + k]) - products[v] * Int128(parent[pivot * d + k])
       }
       let divisor = combination.reduce(UInt128(0)) { Self.commonDivisor($0, $1.magnitude) }
-      for x in combination {
-        let reduced = x / Int128(divisor)
+      for k in 0..<d {
+        let reduced = combination[k] / Int128(divisor)
         guard reduced.magnitude < 1 << 62 else { return false }
-        frame.kernel.append(Int64(reduced))
+        target[k] = Int64(reduced)
       }
+      target += d
     }
-    frame.kernelState = .available
     return true
   }
 

@@ -44,14 +44,14 @@ final class SweepCursor {
   // Shared by all levels.
   let t: UnsafeMutablePointer<Double>
   let tau: UnsafeMutablePointer<Double>
-  private let code: UnsafeMutablePointer<UInt64>
+  let code: UnsafeMutablePointer<UInt64>
   private let negative: UnsafeMutablePointer<UInt64>
   private let state: UnsafeMutablePointer<UInt64>
   private let bucket: UnsafeMutablePointer<Int32>
   private let starts: UnsafeMutablePointer<Int32>
   private let bucketCount: Int
   private let keys: UnsafeMutablePointer<Double>
-  private let zeros: UnsafeMutablePointer<Double>
+  let zeros: UnsafeMutablePointer<Double>
   private let live: UnsafeMutablePointer<UInt64>
   private let rank: UnsafeMutablePointer<Int32>
   private let brackets: UnsafeMutablePointer<Float>
@@ -346,104 +346,5 @@ final class SweepCursor {
         code + 1)
     }
     return doubts
-  }
-
-  /// Decides exactly the bits that the bounds left open, for the children that there are.
-  private func decideCodes(_ c: Int) {
-    let frame = frames[c]
-    let beta = frame.values + (dimension - c - 1) * slot
-    var rows = (0..<c).map { frames[$0 + 1].row }
-    for k in 1..<frame.last where frame.place[k] >= 0 && code[k] >> 32 != 0 {
-      let sign = frame.sign * (c & 1 == 1 ? -1 : 1) * (beta[k] < 0 ? -1 : 1)
-      for i in 0..<c where (code[k] >> UInt64(32 + i)) & 1 == 1 {
-        let saved = rows[i]
-        rows[i] = 0
-        let exact = signs.sign(rows + [k])
-        rows[i] = saved
-        if exact == 0 { isDefective = true }
-        let isNegative = (exact * sign < 0) != (beta[0] < 0)
-        code[k] = (code[k] & ~(1 << UInt64(i))) | (isNegative ? 1 << UInt64(i) : 0)
-      }
-    }
-  }
-
-  /// Restricts the arrangement on a flat to one of its children.
-  private func descend(_ c: Int, to k: Int) {
-    let (frame, child) = (frames[c], frames[c + 1])
-    let (n, e, stride, words) = (plan.lineCount, dimension - c, slot, plan.words)
-    let beta = frame.values + (e - 1) * stride
-    child.row = k
-    child.last = k
-    child.kernelState = .unknown
-    child.restrictedState = .unknown
-    child.sign = frame.sign * (c & 1 == 1 ? -1 : 1) * (beta[k] < 0 ? -1 : 1)
-    for w in 0..<words { child.members[w] = frame.members[w] }
-    let start = Int(frame.place[k])
-    var stop = start + 1
-    if frame.hasTies { while stop < frame.liveCount, frame.tie[stop] != 0 { stop += 1 } }
-    child.hasFollowers = stop - start > 1
-    child.memberCount = frame.memberCount + stop - start
-    if child.hasFollowers {
-      for w in 0..<words {
-        child.followers[w] = 0
-        child.sides[w] = 0
-      }
-      for i in start..<stop {
-        let j = Int(frame.order[i])
-        setBit(child.followers, j)
-        if (beta[j] < 0) == (beta[k] < 0) { setBit(child.sides, j) }
-      }
-    }
-    for i in start..<stop { setBit(child.members, Int(frame.order[i])) }
-    eliminateFlag(frame, child, e: e, k: k, count: n)
-    if !countsOnly { eliminateDual(frame, child, c: c, k: k) }
-  }
-
-  private func eliminateFlag(
-    _ frame: SweepFrame, _ child: SweepFrame, e: Int, k: Int, count: Int
-  ) {
-    let stride = slot
-    var pivot = e - 1
-    var quality = abs(frame.values[pivot * stride + k]) / frame.sizes[pivot]
-    for v in (0..<e - 1).reversed() {
-      let (x, y) = (frame.values + v * stride, frame.values + pivot * stride)
-      let r = x[k] / y[k]
-      let size = abs(r)
-      let largest = ck_sweep_eliminate(child.values + v * stride, x, y, r, count)
-      let room = abs(y[k]) - frame.errors[pivot]
-      let slip =
-        room > 0
-        ? (frame.errors[v] + size * frame.errors[pivot]) / room + 0x1p-52 * size : .infinity
-      child.sizes[v] = largest
-      child.errors[v] =
-        1.0001
-        * (frame.errors[v] + size * frame.errors[pivot]
-          + slip * (frame.sizes[pivot] + frame.errors[pivot])
-          + 0x1p-52 * (size * frame.sizes[pivot] + largest))
-      let candidate = abs(x[k]) / frame.sizes[v]
-      if candidate > quality { (pivot, quality) = (v, candidate) }
-    }
-  }
-
-  private func eliminateDual(_ frame: SweepFrame, _ child: SweepFrame, c: Int, k: Int) {
-    let (e, stride) = (dimension - c, slot)
-    let beta = frame.values + (e - 1) * stride
-    let error = frame.errors[e - 1]
-    let room = abs(beta[k]) - error
-    for i in 0...c {
-      // The new vector of the dual basis is beta / beta_k, as an elimination from zero.
-      let x = i < c ? UnsafePointer(frame.values + (e + i) * stride) : UnsafePointer(zeros)
-      let xError = i < c ? frame.errors[e + i] : 0
-      let r = i < c ? x[k] / beta[k] : -1 / beta[k]
-      let size = abs(r)
-      let largest = ck_sweep_eliminate(
-        child.values + (e - 1 + i) * stride, x, beta, r, min(plan.lineCount, k + 1))
-      let slip = room > 0 ? (xError + size * error) / room + 0x1p-52 * size : .infinity
-      child.sizes[e - 1 + i] = largest
-      child.errors[e - 1 + i] =
-        1.0001
-        * (xError + size * error + slip * (frame.sizes[e - 1] + error)
-          + 0x1p-52 * (size * frame.sizes[e - 1] + largest))
-    }
   }
 }

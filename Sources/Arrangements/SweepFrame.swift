@@ -40,7 +40,9 @@ final class SweepFrame {
   /// End of the rows to try.
   var end = 0
   /// Integer basis of the flat, one vector after another.
-  var kernel: [Int64] = []
+  let kernel: UnsafeMutablePointer<Int64>
+  /// Whether products of two numbers of `restricted` are exact.
+  var restrictedIsSmall = false
   /// Whether `kernel` and `restricted` can be used.
   var kernelState = Availability.unknown
   var restrictedState = Availability.unknown
@@ -57,6 +59,8 @@ final class SweepFrame {
     values.initialize(repeating: 0, count: capacity)
     errors = .allocate(capacity: rank)
     errors.initialize(repeating: 0, count: rank)
+    kernel = .allocate(capacity: rank * rank)
+    kernel.initialize(repeating: 0, count: rank * rank)
     sizes = .allocate(capacity: rank)
     sizes.initialize(repeating: 0, count: rank)
     last = lines
@@ -87,6 +91,7 @@ final class SweepFrame {
     values.deallocate()
     errors.deallocate()
     sizes.deallocate()
+    kernel.deallocate()
     members.deallocate()
     followers.deallocate()
     sides.deallocate()
