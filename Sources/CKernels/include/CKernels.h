@@ -4,9 +4,6 @@
 
 // The few loops that Swift cannot vectorise. Each has a slow twin in TestSupport.
 
-// Sum of squares of count numbers.
-double ck_sum_of_squares(const double *x, size_t count);
-
 // Pooling of one sample. responses [K, m]; order lists the positions window by window, those of
 // window q from starts[q] to starts[q + 1]; weights [K]; features and cotangent [m, a]. The adjoints
 // overwrite responses; max pooling gives everything to the first positive winner of a window.
