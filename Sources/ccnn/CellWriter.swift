@@ -23,7 +23,7 @@ final class CellWriter {
   private var state: Checkpoint
   private var cellsWritten: UInt64
   private var thin: UInt64
-  private var lastSaved = ContinuousClock.now
+  private var saved = Stopwatch()
 
   /// Cells written, both of each pair unless only halves are.
   var cellCount: UInt64 { halfOnly ? 2 * cellsWritten : cellsWritten }
@@ -31,28 +31,27 @@ final class CellWriter {
   var thinCount: UInt64 { thin }
 
   init(
-    _ enumeration: CellEnumeration, shard: EnumerationShard, linesOnly: Bool, halfOnly: Bool,
-    output: String?, witnesses: String?, streams: Bool, checkpoint: String?
+    _ enumeration: CellEnumeration, shard: EnumerationShard, options: CellOutputOptions
   ) throws {
     self.enumeration = enumeration
     self.shard = shard
-    self.halfOnly = halfOnly
-    self.streams = streams
-    self.checkpoint = checkpoint
+    halfOnly = options.half
+    streams = options.stream
+    checkpoint = options.checkpoint
     let essential = enumeration.arrangement.essential
-    let expansion = RowExpansion(essential, linesOnly: linesOnly)
+    let expansion = RowExpansion(essential, linesOnly: options.lines)
     self.expansion = expansion
-    rowCount = linesOnly ? essential.lineCount : essential.lineOfRow.count
+    rowCount = options.lines ? essential.lineCount : essential.lineOfRow.count
     let fingerprint =
       "\(String(enumeration.fingerprint, radix: 16)) \(shard.index)/\(shard.count) "
-      + "\(linesOnly) \(halfOnly) \(output != nil) \(witnesses != nil)"
+      + "\(options.lines) \(halfOnly) \(options.output != nil) \(options.witnesses != nil)"
     state = try Self.load(checkpoint, fingerprint)
     (cellsWritten, thin) = (state.cells, state.thin)
     let kept = state.cells
-    patterns = try output.map {
+    patterns = try options.output.map {
       try CellFile($0, type: "|u1", columns: expansion.byteCount, keeping: kept)
     }
-    self.witnesses = try witnesses.map {
+    witnesses = try options.witnesses.map {
       try CellFile(
         $0, type: "<f8", columns: enumeration.arrangement.patchDimension, keeping: kept)
     }
@@ -83,7 +82,7 @@ final class CellWriter {
         taskFinished: { [self] tasks in
           state.tasks = tasks
           (state.cells, state.thin) = (cellsWritten, thin)
-          if seconds(since: lastSaved) > 1 { try save() }
+          if saved.seconds > 1 { try save() }
         }
       ) { [self] batch in
         try write(batch)
@@ -111,7 +110,7 @@ final class CellWriter {
 
   private func save() throws {
     guard let checkpoint else { return }
-    lastSaved = ContinuousClock.now
+    saved = Stopwatch()
     try patterns?.flush()
     try witnesses?.flush()
     let encoder = JSONEncoder()

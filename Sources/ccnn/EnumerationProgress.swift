@@ -8,7 +8,7 @@ final class EnumerationProgress {
   private let isSilent: Bool
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private let upperBound: Double?
-  private let start = ContinuousClock.now
+  private let watch = Stopwatch()
   private var lastShown = 0.0
   private var hasOpenLine = false
   private var first: UInt64?
@@ -38,7 +38,7 @@ final class EnumerationProgress {
   /// Shows how many cells have been found, at most ten times a second on a terminal and every two
   /// seconds elsewhere.
   func show(_ cells: UInt64) {
-    let now = seconds(since: start)
+    let now = watch.seconds
     if first == nil { first = cells }
     guard !isSilent, now - lastShown >= (isTerminal ? 0.1 : 2) else { return }
     lastShown = now

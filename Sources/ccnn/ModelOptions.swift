@@ -9,22 +9,13 @@ struct ModelOptions: ParsableArguments {
       valueName: "HxW"))
   var filter: String?
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Step between patches, an integer >= 1.", valueName: "step"))
-  var stride = 1
-
-  @Option(help: ArgumentHelp("valid, zero or circular.", valueName: "kind"))
-  var padding = "valid"
+  @OptionGroup var patches: PatchOptions
 
   @Option(
     help: ArgumentHelp(
       "average, sum, max, none (one weight per position), or average:RxC, sum:RxC, max:RxC.",
       valueName: "kind"))
   var pooling = "average"
-
-  @Flag(help: "Append a penalised constant 1 to every patch.")
-  var bias = false
 
   @Option(
     help: ArgumentHelp(
@@ -75,17 +66,12 @@ struct ModelOptions: ParsableArguments {
     data: DataOptions, run: RunOptions, _ problems: inout OptionProblems
   ) -> TrainingConfiguration {
     let filter = filter ?? (data.dataset == BundledDataset.waveform.rawValue ? "5" : "3x3")
-    let size = FilterSize(rawValue: filter)
-    if size == nil {
-      problems.add(
-        "--filter", value: filter, expected: "HxW or a length, numbers from 1 to 65536",
-        advice: "For example 3x3, or 5 for signals.")
-    }
-    var result = TrainingConfiguration(filter: size ?? FilterSize(height: 1, width: 1))
+    let size = problems.filterSize(filter) ?? FilterSize(height: 1, width: 1)
+    var result = TrainingConfiguration(filter: size)
     result.dataset = data.dataset
-    problems.check("--stride", stride, atLeast: 1)
-    result.stride = stride
-    result.padding = problems.choice("--padding", padding, among: ["valid", "zero", "circular"])
+    patches.check(&problems)
+    result.stride = patches.stride
+    result.padding = patches.padding
     if (try? Pooling(parsing: pooling)) == nil {
       problems.add(
         "--pooling", value: pooling,
@@ -93,7 +79,7 @@ struct ModelOptions: ParsableArguments {
         advice: "For example average:2x2, or average:1x2 for signals.")
     }
     result.pooling = pooling
-    result.bias = bias
+    result.bias = patches.bias
     result.activation = checkedActivation(&problems)
     result.loss = loss.map {
       problems.choice("--loss", $0, among: ["squared", "logistic", "softmax"])

@@ -1,19 +1,9 @@
 import ArgumentParser
 import ConvexCNN
 
-/// Limits, threads, seed and where results go.
+/// The common options, and a limit of time.
 struct RunOptions: ParsableArguments {
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Threads, an integer >= 1; results do not depend on it. (default: all processors)",
-      valueName: "count"))
-  var threads: Int?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Seed of everything random, an integer >= 0.", valueName: "seed"))
-  var seed: UInt64 = 0
+  @OptionGroup private var common: CommonOptions
 
   @Option(
     parsing: .unconditional,
@@ -21,23 +11,20 @@ struct RunOptions: ParsableArguments {
       "Wall-clock limit of solving, a number > 0. (default: none)", valueName: "seconds"))
   var maxSeconds: Double?
 
-  @Flag(help: "Print neither progress nor table.")
-  var quiet = false
-
-  @Option(
-    help: ArgumentHelp(
-      "Write the result as JSON; - writes it to standard output instead of the table.",
-      valueName: "file"))
-  var json: String?
+  /// Seed of everything random.
+  var seed: UInt64 { common.seed }
+  /// Whether to print neither progress nor table.
+  var quiet: Bool { common.quiet }
+  /// Where the result goes as JSON.
+  var json: String? { common.json }
+  /// Threads to use.
+  var threadCount: Int { common.threadCount }
 
   /// Adds what is wrong with the options to a list.
   func check(_ problems: inout OptionProblems) {
-    problems.check("--threads", threads, atLeast: 1)
+    common.check(&problems)
     problems.check("--max-seconds", maxSeconds, "a number > 0") { $0 > 0 }
   }
-
-  /// Threads to use.
-  var threadCount: Int { threads ?? Parallel.processorCount }
 
   /// A trainer within the limits, which from now on stops when the user asks for it.
   func interruptibleTrainer(_ configuration: TrainingConfiguration) -> Trainer {
