@@ -17,6 +17,7 @@ let package = Package(
     .executableTarget(
       name: "Enumeration",
       dependencies: [
+        .product(name: "ConvexCNN", package: "ConvexCNN"),
         .product(name: "Arrangements", package: "ConvexCNN"),
         .product(name: "Tensors", package: "ConvexCNN"),
       ]),

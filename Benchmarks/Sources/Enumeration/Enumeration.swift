@@ -1,49 +1,33 @@
 import Arrangements
+import ConvexCNN
+import Foundation
 import Tensors
 
-/// Nanoseconds per half cell of the exact enumeration, against lines and dimension.
+/// Speed and memory of exact enumeration and counting: `Enumeration table|cases|families|counting|`
+/// `twin|threads|all [--quick]`, or `Enumeration one NAME [threads] [repetitions]` for one listing.
 @main
 enum Enumeration {
   static func main() throws {
-    let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
-    var cases: [(lines: Int, dimension: Int)] = [
-      (10_000, 2), (300, 3), (1_000, 3), (3_000, 3), (100, 4), (400, 4), (50, 5), (150, 5),
-      (40, 6), (80, 6), (40, 7),
-    ]
-    if arguments.count >= 2 { cases = [(arguments[0], arguments[1])] }
-    let threads = arguments.count > 2 ? arguments[2] : 1
-    print("lines  dimension    half cells   seconds  ns/half cell")
-    for (lines, dimension) in cases {
-      let enumeration = try CellEnumeration(gaussian(lines, dimension))
-      let clock = ContinuousClock()
-      var (cells, hash) = (0, UInt64(0))
-      let elapsed = try clock.measure {
-        try enumeration.forEachBatch(threads: threads) { batch in
-          cells += batch.count
-          hash ^= batch.words[0]
-          return true
-        }
-      }
-      let seconds =
-        Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
-      let expected = enumeration.upperBound.map { $0 / 2 } ?? 0
-      let row = [
-        pad("\(lines)", 5), pad("\(dimension)", 11), pad("\(cells)", 14),
-        pad("\((seconds * 1000).rounded() / 1000)", 10),
-        pad("\((seconds * 1e10 / Double(cells)).rounded() / 10)", 12),
-      ]
-      print(row.joined(), UInt64(cells) == expected ? "" : "expected \(expected)")
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let isQuick = arguments.contains("--quick")
+    let names = arguments.filter { $0 != "--quick" }
+    let parts = ["table", "cases", "families", "counting", "twin", "threads"]
+    switch names.first {
+    case "one" where names.count > 1:
+      guard let instance = try Instance(names[1]) else { return usage() }
+      let numbers = names.dropFirst(2).compactMap { Int($0) } + [1, 1]
+      let run = try ListingRun(instance, threads: numbers[0], repetitions: numbers[1])
+      print(String(decoding: try JSONEncoder().encode(run), as: UTF8.self))
+    case "all" where names.count == 1:
+      for part in parts { try Report(isQuick: isQuick).write(part) }
+    case let part? where parts.contains(part) && names.count == 1:
+      try Report(isQuick: isQuick).write(part)
+    default: usage()
     }
   }
 
-  private static func gaussian(_ lines: Int, _ dimension: Int) throws -> CentralArrangement {
-    var generator = SeededGenerator(seed: 1)
-    let entries = (0..<lines * dimension).map { _ in generator.normal() }
-    return try CentralArrangement(
-      normals: Matrix(rows: lines, columns: dimension, elements: entries))
-  }
-
-  private static func pad(_ text: String, _ width: Int) -> String {
-    String(repeating: " ", count: max(1, width - text.count)) + text
+  private static func usage() {
+    print("usage: Enumeration table|cases|families|counting|twin|threads|all [--quick]")
+    print("       Enumeration one gaussian-1000-4|digits-2x2-20|braid-10|... [threads] [repetitions]")
   }
 }

@@ -1,0 +1,33 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Times and memory of this process.
+enum Clocks {
+  /// Seconds since some moment.
+  static var wall: Double { seconds(CLOCK_MONOTONIC) }
+  /// Processor seconds of all threads.
+  static var processor: Double { seconds(CLOCK_PROCESS_CPUTIME_ID) }
+  /// Processor seconds of the calling thread.
+  static var thread: Double { seconds(CLOCK_THREAD_CPUTIME_ID) }
+
+  /// Largest resident memory so far, in megabytes.
+  static var peakMegabytes: Double {
+    var usage = rusage()
+    #if canImport(Glibc)
+      getrusage(__rusage_who_t(Int32(RUSAGE_SELF.rawValue)), &usage)
+      return Double(usage.ru_maxrss) / 1024
+    #else
+      getrusage(RUSAGE_SELF, &usage)
+      return Double(usage.ru_maxrss) / 1_048_576
+    #endif
+  }
+
+  private static func seconds(_ clock: clockid_t) -> Double {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+  }
+}
