@@ -20,12 +20,28 @@ extension CentralArrangement {
   public func characteristicPolynomial(
     threads: Int = Parallel.processorCount
   ) throws -> CharacteristicPolynomial {
-    try overPrimes { setup in
-      guard let reduced = try reducedPolynomial(setup, threads: threads) else { return nil }
-      guard let polynomial = CharacteristicPolynomial(reduced: reduced) else {
-        throw tooLarge(rank: setup.rank)
+    try overPrimes { try polynomial($0, threads: threads, nil) }
+  }
+
+  /// The characteristic polynomial, as `characteristicPolynomial(threads:)`, unless the caller stops
+  /// it.
+  ///
+  /// - Parameters:
+  ///   - threads: Upper bound on the threads used; the result does not depend on it.
+  ///   - progress: Receives the share that is done, an estimate from 0 to 1, from one thread at a
+  ///     time; returning `false` ends the count.
+  /// - Returns: The polynomial; `nil` when `progress` ended the count.
+  /// - Throws: `ArrangementError.Kind.countTooLarge` when the number of cells exceeds `UInt128`.
+  public func characteristicPolynomial(
+    threads: Int = Parallel.processorCount, progress: (Double) -> Bool
+  ) throws -> CharacteristicPolynomial? {
+    try withoutActuallyEscaping(progress) { report in
+      let progress = CountingProgress(report)
+      return try overPrimes { setup -> CharacteristicPolynomial?? in
+        progress.restart()
+        let found = try polynomial(setup, threads: threads, progress)
+        return progress.isStopped ? .some(nil) : found.map { $0 }
       }
-      return polynomial
     }
   }
 
@@ -38,18 +54,30 @@ extension CentralArrangement {
     try characteristicPolynomial(threads: threads).cellCount
   }
 
+  /// The polynomial, or `nil` when the prime turned out to be bad or the count was stopped.
+  private func polynomial(
+    _ setup: CountingSetup, threads: Int, _ progress: CountingProgress?
+  ) throws -> CharacteristicPolynomial? {
+    let reduced = try reducedPolynomial(setup, threads: threads, progress)
+    guard let reduced, progress?.isStopped != true else { return nil }
+    guard let polynomial = CharacteristicPolynomial(reduced: reduced) else {
+      throw tooLarge(rank: setup.rank)
+    }
+    return polynomial
+  }
+
   /// The numbers `R_k`, or `nil` when the prime turned out to be bad.
   private func reducedPolynomial(
-    _ setup: CountingSetup, threads: Int
+    _ setup: CountingSetup, threads: Int, _ progress: CountingProgress?
   ) throws -> CountingRecursion.Coefficients? {
     let n = setup.lineCount
     let memory = setup.memory()
     let idle = Mutex<[Worker]>([])
     let chunk = max(1, min(8, n / 64))
     Parallel.forEachChunk(of: n - 1, chunk: chunk, threads: threads) { _, range in
-      let worker = idle.withLock { $0.popLast() } ?? Worker(setup, memory: memory)
+      let worker = idle.withLock { $0.popLast() } ?? Worker(setup, memory: memory, progress)
       // Late lines have the most lines before them; they come first, so that threads end together.
-      for i in range where !worker.recursion.isPrimeBad {
+      for i in range where worker.recursion.mayGoOn {
         worker.recursion.add(worker.recursion.child(n - 1 - i), to: &worker.sum)
       }
       idle.withLock { $0.append(worker) }
@@ -81,8 +109,8 @@ private final class Worker: @unchecked Sendable {
   let recursion: CountingRecursion
   var sum: CountingRecursion.Coefficients
 
-  init(_ setup: CountingSetup, memory: CountingMemory) {
-    recursion = CountingRecursion(setup, memory: memory)
+  init(_ setup: CountingSetup, memory: CountingMemory, _ progress: CountingProgress?) {
+    recursion = CountingRecursion(setup, memory: memory, progress: progress)
     sum = CountingRecursion.Coefficients(repeating: 0, count: setup.rank)
   }
 }

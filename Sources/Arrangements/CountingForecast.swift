@@ -12,9 +12,18 @@ public struct CountForecast: Sendable, Equatable {
   public let cellUpperBound: UInt128?
   /// Estimated seconds for `CentralArrangement.characteristicPolynomial` on one thread.
   ///
-  /// `C(lines, rank - 1)` rows at 25 nanoseconds and `C(lines, rank - 2)` restrictions at 300;
-  /// degenerate arrangements take less.
+  /// `C(lines, rank - 1)` rows at 12 nanoseconds and `sum_{k < rank - 1} C(lines, k)` restrictions at
+  /// 300; degenerate arrangements take less, often by orders of magnitude.
   public let countingSeconds: Double
+  /// Estimated seconds for `CellEnumeration.count` on one thread.
+  ///
+  /// 18 nanoseconds for each cell up to sign and 300 for each of `sum_{k < rank - 1} C(lines - 1, k)`
+  /// flats; degenerate arrangements have fewer of both, but each takes longer.
+  public let sweepCountingSeconds: Double
+  /// Estimated seconds for `CentralArrangement.faceCounts` on one thread.
+  ///
+  /// `2^(rank - 1)` times `countingSeconds`, the sum over the flats of what each takes to count.
+  public let faceCountingSeconds: Double
   /// Estimated seconds for listing all cells up to sign on one thread, at 80 nanoseconds each.
   public let listingSeconds: Double
 
@@ -31,18 +40,20 @@ public struct CountForecast: Sendable, Equatable {
     self.rank = rank
     cellUpperBound = Self.generalPositionCellCount(lines: lines, rank: rank)
     // Steps as floating-point numbers, since binomials of many lines exceed every integer.
-    var (binomial, half) = (1.0, 0.0)
-    for k in 0..<rank {
-      half += binomial
-      binomial *= Double(lines - 1 - k) / Double(k + 1)
-    }
-    var (restrictions, steps) = (0.0, 1.0)
-    for k in 0..<rank - 1 {
-      restrictions = steps
-      steps *= Double(lines - k) / Double(k + 1)
-    }
-    countingSeconds = steps * 25e-9 + restrictions * 300e-9
+    let smaller = Self.binomials(lines - 1, rank)
+    let larger = Self.binomials(lines, rank)
+    let half = smaller.reduce(0, +)
+    countingSeconds = larger[rank - 1] * 12e-9 + larger.dropLast().reduce(0, +) * 300e-9
+    sweepCountingSeconds = half * 18e-9 + smaller.dropLast().reduce(0, +) * 300e-9
+    faceCountingSeconds = countingSeconds * Double(sign: .plus, exponent: rank - 1, significand: 1)
     listingSeconds = half * 80e-9
+  }
+
+  /// `C(n, k)` for `k` below a number.
+  private static func binomials(_ n: Int, _ count: Int) -> [Double] {
+    var result = [1.0]
+    for k in 0..<count - 1 { result.append(result[k] * Double(n - k) / Double(k + 1)) }
+    return result
   }
 
   /// `2 sum_{k < rank} C(lines - 1, k)`, or `nil` when a term exceeds `UInt128`.

@@ -17,20 +17,28 @@ final class CountingRecursion {
   private let scratch: UnsafeMutablePointer<UInt64>
   private var chain: [Int] = []
   private let memory: CountingMemory
+  private let progress: CountingProgress?
+  /// Share of the whole count that the child being worked on stands for.
+  private var share = 0.0
   /// Set when a coefficient exceeded `UInt128`; results are then meaningless.
   private(set) var overflows = false
 
   /// Whether the prime divides a minor that is not zero; results are then meaningless.
   var isPrimeBad: Bool { restriction.isPrimeBad }
 
+  /// Whether results can still become meaningful.
+  var mayGoOn: Bool { !isPrimeBad && progress?.isStopped != true }
+
   /// A recursion with its own work space.
   ///
   /// - Parameters:
   ///   - setup: The lines.
   ///   - memory: The polynomials found so far, shared by all threads.
-  init(_ setup: CountingSetup, memory: CountingMemory) {
+  ///   - progress: Told what `child` has done; asked whether to go on.
+  init(_ setup: CountingSetup, memory: CountingMemory, progress: CountingProgress? = nil) {
     self.setup = setup
     self.memory = memory
+    self.progress = progress
     restriction = setup.restriction()
     let n = setup.lineCount
     for dimension in 0...setup.rank {
@@ -52,16 +60,26 @@ final class CountingRecursion {
   /// `R` of the lines before one line, restricted to that line's hyperplane.
   ///
   /// - Parameter line: Number of a line, at least 1.
-  /// - Returns: The coefficients, meaningless when `isPrimeBad` or `overflows`.
+  /// - Returns: The coefficients, meaningless unless `mayGoOn`, or when `overflows`.
   func child(_ line: Int) -> Coefficients {
     let rank = setup.rank
     if rank == 2 { return [1] }
     chain = [line]
+    let done = { CountingProgress.share(of: $0, among: self.setup.lineCount, size: rank - 1) }
+    if progress != nil { share = done(line + 1) - done(line) }
+    // What is left when some rows' restrictions were remembered or merged.
+    defer { if share > 0 { advance(1) } }
     if rank == 3 { return [1, images(of: line, in: levels[3]) - 1] }
     let count = restriction.restrict(
       levels[rank], dimension: rank, pivot: line, range: 0..<line, into: levels[rank - 1],
       chain: chain)
     return isPrimeBad ? [] : reduced(dimension: rank - 1, count: count)
+  }
+
+  /// Tells that a part of the child is done.
+  private func advance(_ part: Double) {
+    progress?.advance(min(share, part))
+    share -= min(share, part)
   }
 
   /// `R` of given rows on a flat.
@@ -71,7 +89,7 @@ final class CountingRecursion {
   ///   - dimension: Dimension of the flat, at least 1 and less than the rank, or the rank.
   ///   - count: Number of rows, at least 1.
   ///   - chain: Lines whose restriction left the rows.
-  /// - Returns: The coefficients, meaningless when `isPrimeBad` or `overflows`.
+  /// - Returns: The coefficients, meaningless unless `mayGoOn`, or when `overflows`.
   func reduced(
     _ rows: CountingRestriction.Rows, dimension: Int, count: Int, chain: [Int]
   ) -> Coefficients {
@@ -98,7 +116,7 @@ final class CountingRecursion {
       ? CountingMemory.key(rows.elements, dimension: dimension, count: count) : nil
     if let key, let known = memory.value(key, dimension: dimension) { return known }
     let result = dimension == 3 ? planes(rows, count) : sumOfChildren(rows, dimension, count)
-    if let key, !isPrimeBad, !overflows {
+    if let key, mayGoOn, !overflows {
       memory.insert(result, for: key, dimension: dimension)
     }
     return result
@@ -109,7 +127,7 @@ final class CountingRecursion {
     var sum: UInt128 = 0
     chain.append(0)
     defer { chain.removeLast() }
-    for k in 1..<count where !isPrimeBad {
+    for k in 1..<count where mayGoOn {
       chain[chain.count - 1] = Int(rows.labels[k])
       sum += images(of: k, in: rows) - 1
     }
@@ -121,13 +139,17 @@ final class CountingRecursion {
   ) -> Coefficients {
     var result = Coefficients(repeating: 0, count: dimension)
     result[0] = 1
-    for k in 1..<count where !isPrimeBad {
+    // Only the first level of a child is worth telling of.
+    let whole = chain.count == 1 ? share : 0
+    let done = { CountingProgress.share(of: $0, among: count, size: dimension - 1) }
+    for k in 1..<count where mayGoOn {
       chain.append(Int(rows.labels[k]))
       let kept = restriction.restrict(
         rows, dimension: dimension, pivot: k, range: 0..<k, into: levels[dimension - 1],
         chain: chain)
       if !isPrimeBad { add(reduced(dimension: dimension - 1, count: kept), to: &result) }
       chain.removeLast()
+      if whole > 0 { advance(whole * (done(k + 1) - done(k))) }
     }
     return result
   }

@@ -8,10 +8,10 @@ final class FaceWorker {
   private(set) var counts: [UInt128]
   private(set) var overflows = false
 
-  init(_ setup: CountingSetup, memory: CountingMemory) {
+  init(_ setup: CountingSetup, memory: CountingMemory, _ progress: CountingProgress?) {
     self.setup = setup
     walk = FlatWalk(setup)
-    recursion = CountingRecursion(setup, memory: memory)
+    recursion = CountingRecursion(setup, memory: memory, progress: progress)
     counts = [UInt128](repeating: 0, count: setup.rank + 1)
   }
 
@@ -29,7 +29,7 @@ final class FaceWorker {
   private func add(_ basis: [Int], _ rows: CountingRestriction.Rows, _ count: Int) -> Bool {
     let dimension = setup.rank - basis.count
     let reduced = recursion.reduced(rows, dimension: dimension, count: count, chain: basis)
-    guard !isPrimeBad else { return false }
+    guard !isPrimeBad, recursion.mayGoOn else { return false }
     if dimension == 2 {
       // Every row beyond the greedy basis is one more flat, of two rays; none need be visited.
       let last = basis.last ?? -1
@@ -50,6 +50,7 @@ final class FaceWorker {
 final class FaceWorkerPool: Sendable {
   private let setup: CountingSetup
   private let memory: CountingMemory
+  private let progress: CountingProgress?
   private let idle = Mutex<[Box]>([])
 
   private final class Box: @unchecked Sendable {
@@ -57,8 +58,9 @@ final class FaceWorkerPool: Sendable {
     init(_ worker: FaceWorker) { self.worker = worker }
   }
 
-  init(_ setup: CountingSetup) {
+  init(_ setup: CountingSetup, _ progress: CountingProgress?) {
     self.setup = setup
+    self.progress = progress
     memory = setup.memory()
   }
 
@@ -66,7 +68,7 @@ final class FaceWorkerPool: Sendable {
   var workers: [FaceWorker] { idle.withLock { $0.map { $0.worker } } }
 
   func withWorker(_ body: (FaceWorker) -> Void) {
-    let box = idle.withLock { $0.popLast() } ?? Box(FaceWorker(setup, memory: memory))
+    let box = idle.withLock { $0.popLast() } ?? Box(FaceWorker(setup, memory: memory, progress))
     body(box.worker)
     idle.withLock { $0.append(box) }
   }

@@ -212,12 +212,37 @@ struct CountingTests {
         + "cells. Use fewer rows, or reduce their rank.")
   }
 
+  /// The share grows to one, whether flats are remembered or not, and `false` ends the count.
+  @Test(arguments: [CountingFamily.threshold, .resonance], [1, 2])
+  func progressGrowsAndCanStop(family: CountingFamily, threads: Int) throws {
+    let arrangement = try CentralArrangement(normals: Matrix(family.rows(5)))
+    var shares: [Double] = []
+    let polynomial = try arrangement.characteristicPolynomial(threads: threads) {
+      shares.append($0)
+      return true
+    }
+    let expected = try arrangement.characteristicPolynomial()
+    #expect(polynomial == expected)
+    #expect(shares == shares.sorted())
+    #expect(abs((shares.last ?? 0) - 1) < 1e-9)
+    #expect(shares.count >= arrangement.essential.lineCount / 2)
+    var calls = 0
+    let stopped = try arrangement.characteristicPolynomial(threads: threads) { _ in
+      calls += 1
+      return calls < 3
+    }
+    #expect(stopped == nil)
+    #expect(calls == 3)
+  }
+
   @Test func forecastsGrowWithTheWork() {
     let small = CountForecast(lines: 100, rank: 3)
     let large = CountForecast(lines: 100, rank: 5)
     #expect(small.cellUpperBound == 9902)
     #expect(small.listingSeconds == 4951 * 80e-9)
-    #expect(abs(small.countingSeconds - 4950 * 25e-9 - 100 * 300e-9) < 1e-12)
+    #expect(abs(small.countingSeconds - 4950 * 12e-9 - 101 * 300e-9) < 1e-12)
+    #expect(abs(small.sweepCountingSeconds - 4951 * 18e-9 - 100 * 300e-9) < 1e-12)
+    #expect(small.faceCountingSeconds == 4 * small.countingSeconds)
     #expect(large.countingSeconds > 100 * small.countingSeconds)
   }
 }

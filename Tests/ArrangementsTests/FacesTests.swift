@@ -119,4 +119,24 @@ struct FacesTests {
     let two = try arrangement.faceCounts(threads: 2)
     #expect(one == two)
   }
+
+  @Test func progressGrowsAndCanStop() throws {
+    let arrangement = try CentralArrangement(normals: Matrix(CountingFamily.threshold.rows(4)))
+    var shares: [Double] = []
+    let counts = try arrangement.faceCounts(threads: 2) {
+      shares.append($0)
+      return true
+    }
+    let expected = try arrangement.faceCounts()
+    #expect(counts == expected)
+    #expect(shares == shares.sorted())
+    #expect(abs((shares.last ?? 0) - 1) < 1e-9)
+    var calls = 0
+    let stopped = try arrangement.faceCounts(threads: 2) { _ in
+      calls += 1
+      return calls < 3
+    }
+    #expect(stopped == nil)
+    #expect(calls == 3)
+  }
 }
