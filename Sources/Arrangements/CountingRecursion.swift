@@ -82,6 +82,19 @@ final class CountingRecursion {
     share -= min(share, part)
   }
 
+  /// The child's share on its first level, zero below it, where parts are too small to tell of.
+  private var wholeShare: Double { chain.count == 1 ? share : 0 }
+
+  /// Tells that row `k` of a child is done.
+  private func advance(_ whole: Double, after k: Int, of count: Int, size: Int) {
+    guard whole > 0 else { return }
+    let (before, after) = (
+      CountingProgress.share(of: k, among: count, size: size),
+      CountingProgress.share(of: k + 1, among: count, size: size)
+    )
+    advance(whole * (after - before))
+  }
+
   /// `R` of given rows on a flat.
   ///
   /// - Parameters:
@@ -125,11 +138,13 @@ final class CountingRecursion {
   /// The recursion in dimension 3, where the restrictions need only be counted.
   private func planes(_ rows: CountingRestriction.Rows, _ count: Int) -> Coefficients {
     var sum: UInt128 = 0
+    let whole = wholeShare
     chain.append(0)
     defer { chain.removeLast() }
     for k in 1..<count where mayGoOn {
       chain[chain.count - 1] = Int(rows.labels[k])
       sum += images(of: k, in: rows) - 1
+      advance(whole, after: k, of: count, size: 2)
     }
     return [1, UInt128(count - 1), sum]
   }
@@ -139,9 +154,7 @@ final class CountingRecursion {
   ) -> Coefficients {
     var result = Coefficients(repeating: 0, count: dimension)
     result[0] = 1
-    // Only the first level of a child is worth telling of.
-    let whole = chain.count == 1 ? share : 0
-    let done = { CountingProgress.share(of: $0, among: count, size: dimension - 1) }
+    let whole = wholeShare
     for k in 1..<count where mayGoOn {
       chain.append(Int(rows.labels[k]))
       let kept = restriction.restrict(
@@ -149,7 +162,7 @@ final class CountingRecursion {
         chain: chain)
       if !isPrimeBad { add(reduced(dimension: dimension - 1, count: kept), to: &result) }
       chain.removeLast()
-      if whole > 0 { advance(whole * (done(k + 1) - done(k))) }
+      advance(whole, after: k, of: count, size: dimension - 1)
     }
     return result
   }

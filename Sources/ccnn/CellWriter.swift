@@ -86,7 +86,7 @@ final class CellWriter {
         }
       ) { [self] batch in
         try write(batch)
-        progress.show(cellsWritten)
+        progress.show(cellCount)
         return !Interruption.isRequested
       }
       guard isComplete else {

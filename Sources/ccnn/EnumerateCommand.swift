@@ -18,17 +18,8 @@ struct EnumerateCommand: ParsableCommand {
 
   @OptionGroup(title: "Normals") var normals: NormalOptions
 
-  @Flag(help: "Only count.")
-  var count = false
-
+  @OptionGroup(title: "Count") var counting: CountOptions
   @OptionGroup(title: "Cells") var cells: CellOutputOptions
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Refuse when there may be more cells, an integer >= 1. (default: 1e8, 1e11 with --count)",
-      valueName: "count"))
-  var maxCells: UInt64?
 
   @OptionGroup(title: "Run") var common: CommonOptions
 
@@ -37,40 +28,46 @@ struct EnumerateCommand: ParsableCommand {
     try Outputs.check(cells.files + [("--json", common.json)])
     let rows = try normals.load()
     let watch = Stopwatch()
-    let enumeration = try checkedEnumeration(rows)
-    let progress = EnumerationProgress(
-      isSilent: common.quiet, upperBound: enumeration.upperBound, shards: shard.count)
-    progress.announce(rows: rows.rows, enumeration)
+    let arrangement = try CentralArrangement(normals: rows)
+    let forecast = arrangement.countForecast
+    let progress = EnumerationProgress(isSilent: common.quiet)
+    progress.announce(
+      rows: rows.rows, forecast, threads: common.threadCount, faces: counting.faces)
     Interruption.watch()
-    let found =
-      count ? try counted(enumeration, progress) : try listed(enumeration, shard, progress)
+    let counter = CellCounter(
+      arrangement: arrangement, forecast: forecast, options: counting, common: common,
+      progress: progress)
+    var (exact, faces): (UInt128?, [UInt128]?) = (nil, nil)
+    let found: UInt128
+    if counting.isRequested {
+      found = try counter.count()
+      if counting.faces { faces = try counter.faceCounts() }
+    } else {
+      exact = try counter.admit()
+      found = try listed(arrangement, shard, exact: exact, forecast, progress)
+    }
     progress.finishLine()
     let result = EnumerationResult(
-      rows: rows.rows, distinctRows: enumeration.lineCount, rank: enumeration.rank, cells: found,
-      upperBound: enumeration.upperBound, seconds: Finite(watch.seconds))
+      rows: rows.rows, distinctRows: forecast.lineCount, rank: forecast.rank, cells: found,
+      upperBound: WholeNumber(value: forecast.cellUpperBound),
+      method: counting.isRequested ? counter.method.rawValue : "list",
+      isConfirmed: exact == found, faces: faces, seconds: Finite(watch.seconds))
     if let json = common.json { try Outputs.write(try JSON.text(of: result), to: json) }
     if !common.quiet, !cells.stream, common.json != "-" { print(result.table, terminator: "") }
   }
 
-  /// The number of cells, without forming them.
-  private func counted(
-    _ enumeration: CellEnumeration, _ progress: EnumerationProgress
-  ) throws -> UInt64 {
-    let counted = try enumeration.count(threads: common.threadCount) {
-      progress.show($0)
-      return !Interruption.isRequested
-    }
-    guard let counted else { throw interrupted("nothing was written.") }
-    return counted
-  }
-
   /// The number of cells, after they have been written.
   private func listed(
-    _ enumeration: CellEnumeration, _ shard: EnumerationShard, _ progress: EnumerationProgress
-  ) throws -> UInt64 {
+    _ arrangement: CentralArrangement, _ shard: EnumerationShard, exact: UInt128?,
+    _ forecast: CountForecast, _ progress: EnumerationProgress
+  ) throws -> UInt128 {
+    let enumeration = try CellEnumeration(arrangement, seed: common.seed)
     let writer = try CellWriter(enumeration, shard: shard, options: cells)
+    progress.expect(
+      cells: (exact ?? forecast.cellUpperBound).map { $0 / UInt128(shard.count) },
+      isExact: exact != nil && shard.count == 1, done: writer.cellCount)
     guard try writer.run(threads: common.threadCount, progress) else {
-      throw interrupted(
+      throw Failure.interrupted(
         cells.checkpoint == nil
           ? "nothing was written." : "run again with the same --checkpoint to go on.")
     }
@@ -78,11 +75,14 @@ struct EnumerateCommand: ParsableCommand {
       progress.note(
         "ccnn: warning: \(writer.thinCount) cells are too thin for a proven witness; NaN there")
     }
-    return writer.cellCount
-  }
-
-  private func interrupted(_ advice: String) -> Failure {
-    Failure(code: 130, message: "interrupted; \(advice)")
+    let found = UInt128(writer.cellCount)
+    if shard.count == 1, let exact, exact != found {
+      throw Failure(
+        code: 1,
+        message: "cells: expected \(exact) by the polynomial, found \(found) by the sweep. "
+          + "Please report the rows.")
+    }
+    return found
   }
 
   /// The part to do, after all options have been checked together.
@@ -90,26 +90,15 @@ struct EnumerateCommand: ParsableCommand {
     var problems = OptionProblems()
     common.check(&problems)
     normals.check(&problems)
-    if maxCells == 0 { problems.check("--max-cells", 0, atLeast: 1) }
-    if count {
-      for (name, value) in cells.given { problems.exclude("--count", name, given: value) }
+    counting.check(&problems)
+    if counting.isRequested {
+      let mode = counting.count ? "--count" : "--faces"
+      for (name, value) in cells.given { problems.exclude(mode, name, given: value) }
     } else if !cells.isRequested {
-      problems.require("--count, --output, --witnesses or --stream")
+      problems.require("--count, --faces, --output, --witnesses or --stream")
     }
     let shard = cells.checkedShard(json: common.json, &problems)
     try problems.throwIfAny()
     return shard
-  }
-
-  private func checkedEnumeration(_ rows: Matrix) throws -> CellEnumeration {
-    let limit = maxCells ?? (count ? 100_000_000_000 : 100_000_000)
-    let enumeration = try CellEnumeration(CentralArrangement(normals: rows), seed: common.seed)
-    guard let bound = enumeration.upperBound, bound <= limit else {
-      let found = enumeration.upperBound.map { "up to \($0)" } ?? "more than 2^64"
-      throw InputError(
-        .usage, "--max-cells", expected: "at most \(limit) cells", found: found,
-        advice: "Raise --max-cells, or use a smaller filter or fewer images.")
-    }
-    return enumeration
   }
 }

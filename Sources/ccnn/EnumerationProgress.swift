@@ -6,59 +6,127 @@ import Foundation
 /// Only ever called from one thread at a time.
 final class EnumerationProgress {
   private let isSilent: Bool
-  private let isTerminal = isatty(STDERR_FILENO) == 1
-  private let upperBound: Double?
-  private let watch = Stopwatch()
+  private let isTerminal: Bool
+  private let clock: () -> Double
+  private let write: (String) -> Void
+  private var total: Double?
+  private var isExact = false
   private var lastShown = 0.0
   private var hasOpenLine = false
-  private var first: UInt64?
+  /// Where the present work began: its seconds and what was done by then.
+  private var start = (seconds: 0.0, done: 0.0)
 
-  /// Progress towards at most `upperBound` cells, split over shards.
-  init(isSilent: Bool, upperBound: UInt64?, shards: Int) {
+  /// Progress on a stream.
+  ///
+  /// - Parameters:
+  ///   - isSilent: Whether nothing is shown.
+  ///   - isTerminal: Whether lines can be rewritten.
+  ///   - clock: Seconds since some moment.
+  ///   - write: Where text goes.
+  init(
+    isSilent: Bool, isTerminal: Bool = isatty(STDERR_FILENO) == 1, clock: (() -> Double)? = nil,
+    write: @escaping (String) -> Void = writeError
+  ) {
     self.isSilent = isSilent
-    self.upperBound = upperBound.map { Double($0) / Double(shards) }
+    self.isTerminal = isTerminal
+    self.write = write
+    let watch = Stopwatch()
+    self.clock = clock ?? { watch.seconds }
   }
 
-  /// Says before the run what there is to do.
-  func announce(rows: Int, _ enumeration: CellEnumeration) {
-    let bound = enumeration.upperBound.map { "at most \($0) cells" } ?? "more than 2^64 cells"
-    let time = upperBound.map { String(format: ", about %.2g s at most", $0 * 3e-8) } ?? ""
-    note(
-      "ccnn: \(rows) rows, \(enumeration.lineCount) lines, rank \(enumeration.rank): \(bound)"
-        + time)
+  /// Says before the run how many cells there can be and how long counting and listing may take.
+  func announce(rows: Int, _ forecast: CountForecast, threads: Int, faces: Bool) {
+    let bound = forecast.cellUpperBound.map { "at most \($0) cells" } ?? "more than 2^128 cells"
+    note("ccnn: \(rows) rows, \(forecast.lineCount) lines, rank \(forecast.rank): \(bound)")
+    let each = 1 / Double(threads)
+    let counting = min(forecast.countingSeconds, forecast.sweepCountingSeconds)
+    var text = "ccnn: estimated at most \(Self.duration(each * counting)) to count"
+    if faces { text += ", \(Self.duration(each * forecast.faceCountingSeconds)) to count faces" }
+    text += ", \(Self.duration(each * forecast.listingSeconds)) to list"
+    note(threads == 1 ? text : text + " on \(threads) threads")
   }
 
   /// A line that stays.
   func note(_ text: String) {
     guard !isSilent else { return }
     finishLine()
-    writeError(text + "\n")
+    write(text + "\n")
+  }
+
+  /// Begins to go through cells.
+  ///
+  /// - Parameters:
+  ///   - cells: How many there are to go through.
+  ///   - isExact: Whether there are not fewer.
+  ///   - done: How many an earlier run went through.
+  func expect(cells: UInt128?, isExact: Bool, done: UInt64 = 0) {
+    total = cells.map { Double($0) }
+    self.isExact = isExact
+    start = (clock(), Double(done))
   }
 
   /// Shows how many cells have been found, at most ten times a second on a terminal and every two
   /// seconds elsewhere.
   func show(_ cells: UInt64) {
-    let now = watch.seconds
-    if first == nil { first = cells }
+    show { now in
+      var text = "\(cells) cells  \(Self.duration(now - start.seconds))"
+      let found = Double(cells) - start.done
+      if let total, found > 0 {
+        let left = max(0, total - Double(cells)) * (now - start.seconds) / found
+        text += ", \(isExact ? "" : "at most ")\(Self.duration(left)) left"
+      }
+      return text
+    }
+  }
+
+  /// Shows the share of a count that is done.
+  ///
+  /// - Parameters:
+  ///   - what: What the share is of, or was done.
+  ///   - share: From 0 to 1; the first share of a count is taken for its beginning.
+  ///   - limit: Seconds after which the count is given up.
+  func show(_ what: String, share: Double, limit: Double? = nil) {
+    if start.seconds == 0 || share < start.done { start = (clock(), share) }
+    show { now in
+      let spent = now - start.seconds
+      var text = String(format: "%.1f %% ", 100 * share) + what + "  " + Self.duration(spent)
+      let found = share - start.done
+      if found > 0 {
+        let left = (1 - share) * spent / found
+        text += ", \(Self.duration(min(left, limit.map { max(0, $0 - spent) } ?? left))) left"
+      }
+      return text
+    }
+  }
+
+  private func show(_ line: (Double) -> String) {
+    let now = clock()
     guard !isSilent, now - lastShown >= (isTerminal ? 0.1 : 2) else { return }
     lastShown = now
-    var text = "\(cells) cells"
-    let found = Double(cells - (first ?? 0))
-    if let upperBound, found > 0 {
-      let left = max(0, upperBound - Double(cells)) * now / found
-      text += String(format: "  %.0f s, at most %.0f s left", now, left)
-    }
     if isTerminal {
-      writeError("\r" + text.padding(toLength: 79, withPad: " ", startingAt: 0))
+      write("\r" + line(now).padding(toLength: 79, withPad: " ", startingAt: 0))
       hasOpenLine = true
     } else {
-      writeError(text + "\n")
+      write(line(now) + "\n")
     }
   }
 
   /// Ends a line that is being rewritten.
   func finishLine() {
-    if hasOpenLine { writeError("\n") }
+    if hasOpenLine { write("\n") }
     hasOpenLine = false
+  }
+
+  /// A time in the unit that suits it.
+  static func duration(_ seconds: Double) -> String {
+    switch seconds {
+    case ..<0.1: "0.1 s"
+    case ..<10: String(format: "%.1f s", seconds)
+    case ..<600: String(format: "%.0f s", seconds)
+    case ..<36_000: String(format: "%.0f min", seconds / 60)
+    case ..<864_000: String(format: "%.0f h", seconds / 3600)
+    case ..<3.2e8: String(format: "%.0f days", seconds / 86_400)
+    default: String(format: "%.2g years", seconds / 3.156e7)
+    }
   }
 }

@@ -11,9 +11,15 @@ struct EnumerationResult: Encodable {
   /// Dimension the normals span.
   let rank: Int
   /// Cells, both of each pair; with `--shard` those of the shard.
-  let cells: UInt64
-  /// Cells of as many lines in general position; null above 2^64.
-  let upperBound: UInt64?
+  let cells: UInt128
+  /// Cells of as many lines in general position; null above 2^128.
+  let upperBound: WholeNumber
+  /// How the cells were found: `polynomial`, `sweep` (counted one by one) or `list`.
+  let method: String
+  /// Whether the number of listed cells was compared with the count by the polynomial, and is equal.
+  let isConfirmed: Bool
+  /// Faces of dimension 0 to `rank`, with `--faces`.
+  var faces: [UInt128]?
   /// Wall time without reading the data.
   let seconds: Finite
 
@@ -23,8 +29,36 @@ struct EnumerationResult: Encodable {
     table.add("rows", "\(rows)")
     table.add("distinct lines", "\(distinctRows)")
     table.add("rank", "\(rank)")
-    table.add("general position", upperBound.map { "at most \($0) cells" } ?? "more than 2^64")
+    table.add(
+      "general position", upperBound.value.map { "at most \($0) cells" } ?? "more than 2^128")
+    if let faces {
+      for (dimension, count) in faces.enumerated() {
+        table.add("faces, dimension \(dimension)", "\(count)")
+      }
+      table.add("Euler", "\(alternatingSum(faces)) = (-1)^\(rank)")
+    }
+    table.add("method", isConfirmed ? "\(method), as many as the polynomial counts" : method)
     table.add("seconds", digits(seconds.value, "%.2f"))
     return table.text(last: "\(cells / 2) half cells (\(cells) cells), exact")
+  }
+
+  /// The sum with alternating signs, the first positive.
+  private func alternatingSum(_ counts: [UInt128]) -> Int128 {
+    var sum: Int128 = 0
+    for (k, count) in counts.enumerated() {
+      let term = Int128(truncatingIfNeeded: count)
+      sum = k % 2 == 0 ? sum &+ term : sum &- term
+    }
+    return sum
+  }
+}
+
+/// A number that is written as null when it is absent.
+struct WholeNumber: Encodable {
+  let value: UInt128?
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    if let value { try container.encode(value) } else { try container.encodeNil() }
   }
 }

@@ -89,43 +89,18 @@ struct EnumerateCommandTests {
     #expect(union.count == cells)
   }
 
-  @Test func aKilledRunGoesOnWithTheSameOutput() throws {
-    let folder = try Folder()
-    defer { folder.remove() }
-    let common = [
-      "enumerate", "--dataset", "digits", "--filter", "2x2", "--first", "6", "--lines", "--half",
-      "--quiet",
-    ]
-    let whole = try Tool.run(common + ["--output", "whole.npy"], in: folder)
-    #expect(whole.code == 0)
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Tool.path)
-    process.arguments = common + ["--output", "p.npy", "--checkpoint", "c.json"]
-    process.currentDirectoryURL = folder.url
-    try process.run()
-    let checkpoint = folder.path("c.json")
-    for _ in 0..<2000 where process.isRunning {
-      if FileManager.default.fileExists(atPath: checkpoint) { break }
-      usleep(2000)
-    }
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-    let rest = try Tool.run(
-      common + ["--output", "p.npy", "--checkpoint", "c.json", "--threads", "2"], in: folder)
-    #expect(rest.code == 0)
-    let (first, second) = (try folder.bytes("whole.npy"), try folder.bytes("p.npy"))
-    #expect(first == second)
-    let listing = try folder.listing
-    #expect(listing == ["p.npy", "whole.npy"])
-  }
-
   @Test(arguments: [
     (["--count"], "--matrix, --images or --dataset"),
-    (["--matrix", "m.csv"], "--count, --output"),
+    (["--matrix", "m.csv"], "--count, --faces, --output"),
     (["--matrix", "m.csv", "--count", "--output", "p.npy"], "--output"),
     (["--matrix", "m.csv", "--count", "--max-cells", "13"], "--max-cells"),
     (["--matrix", "m.csv", "--stream", "--shard", "2/2"], "--shard"),
     (["--dataset", "digits", "--count"], "--filter"),
+    (["--matrix", "m.csv", "--count", "--half"], "--half"),
+    (["--matrix", "m.csv", "--stream", "--method", "sweep"], "--method"),
+    (["--matrix", "m.csv", "--faces", "--method", "sweep"], "--method"),
+    (["--matrix", "m.csv", "--count", "--method", "swep"], "sweep"),
+    (["--matrix", "m.csv", "--faces", "--max-cells", "0"], "--max-cells"),
   ])
   func wrongUsageIsRefused(arguments: [String], mention: String) throws {
     let folder = try Folder()

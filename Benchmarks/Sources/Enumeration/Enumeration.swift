@@ -28,6 +28,6 @@ enum Enumeration {
 
   private static func usage() {
     print("usage: Enumeration table|cases|families|counting|twin|threads|all [--quick]")
-    print("       Enumeration one gaussian-1000-4|digits-2x2-20|braid-10|... [threads] [repetitions]")
+    print("       Enumeration one gaussian-1000-4|digits-2x2-20|braid-10 [threads] [repetitions]")
   }
 }
