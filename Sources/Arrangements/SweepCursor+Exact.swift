@@ -170,96 +170,15 @@ extension SweepCursor {
     }
     guard findKernel(c - 1) else { return false }
     let e = d - c + 1
-    let isFound = integers.withUnsafeBufferPointer { integers in
-      guard let row = integers.baseAddress.map({ $0 + frame.row * d }) else { return false }
-      return withUnsafeTemporaryAllocation(of: Int64.self, capacity: e) { products in
-        guard let products = products.baseAddress else { return false }
-        let parent = UnsafePointer(frames[c - 1].kernel)
-        return smallKernel(frame, row, parent, products, e)
-          || largeKernel(frame, row, parent, e)
+    let outcome = integers.withUnsafeBufferPointer { integers in
+      integers.baseAddress.map {
+        IntegerKernel.eliminate(
+          $0 + frame.row * d, from: UnsafePointer(frames[c - 1].kernel), count: e,
+          into: frame.kernel, dimension: d)
       }
     }
-    if isFound { frame.kernelState = .available }
-    return isFound
-  }
-
-  /// Elimination while everything fits into 64 bits; false otherwise.
-  private func smallKernel(
-    _ frame: SweepFrame, _ row: UnsafePointer<Int64>, _ parent: UnsafePointer<Int64>,
-    _ products: UnsafeMutablePointer<Int64>, _ e: Int
-  ) -> Bool {
-    let d = dimension
-    var (size, rowSize) = (UInt64(0), UInt64(0))
-    for i in 0..<e * d { size |= parent[i].magnitude }
-    for k in 0..<d { rowSize |= row[k].magnitude }
-    // Bits of a sum of at most 16 products, and of a difference of two products with that sum.
-    let bits = 64 - size.leadingZeroBitCount
-    guard 64 - rowSize.leadingZeroBitCount + 2 * bits + 5 < 63 else { return false }
-    var pivot = -1
-    for v in 0..<e {
-      var sum: Int64 = 0
-      for k in 0..<d { sum &+= row[k] &* parent[v * d + k] }
-      products[v] = sum
-      if sum != 0, pivot < 0 || sum.magnitude < products[pivot].magnitude { pivot = v }
-    }
-    guard pivot >= 0 else { return false }
-    var target = frame.kernel
-    for v in 0..<e where v != pivot {
-      var divisor: UInt64 = 0
-      for k in 0..<d {
-        let value =
-          products[pivot] &* parent[v * d + k] &- products[v] &* parent[pivot * d + k]
-        target[k] = value
-        var (a, b) = (value.magnitude, divisor)
-        while b != 0 { (a, b) = (b, a % b) }
-        divisor = a
-      }
-      if divisor > 1 { for k in 0..<d { target[k] /= Int64(divisor) } }
-      target += d
-    }
+    guard outcome == .found else { return false }
+    frame.kernelState = .available
     return true
-  }
-
-  /// The same with 128 bits in between; false when the result does not fit into 62 bits.
-  private func largeKernel(
-    _ frame: SweepFrame, _ row: UnsafePointer<Int64>, _ parent: UnsafePointer<Int64>, _ e: Int
-  ) -> Bool {
-    let d = dimension
-    var products = [Int128](repeating: 0, count: e)
-    var pivot = -1
-    for v in 0..<e {
-      for k in 0..<d { products[v] += Int128(row[k]) * Int128(parent[v * d + k]) }
-      if products[v] != 0, pivot < 0 || products[v].magnitude < products[pivot].magnitude {
-        pivot = v
-      }
-    }
-    guard pivot >= 0, products.allSatisfy({ $0.magnitude < 1 << 62 }) else { return false }
-    var target = frame.kernel
-    for v in 0..<e where v != pivot {
-      let combination = (0..<d).map { k in
-        products[pivot] * Int128(parent[v * d + k]) - products[v] * Int128(parent[pivot * d + k])
-      }
-      let divisor = combination.reduce(UInt128(0)) { Self.commonDivisor($0, $1.magnitude) }
-      for k in 0..<d {
-        let reduced = combination[k] / Int128(divisor)
-        guard reduced.magnitude < 1 << 62 else { return false }
-        target[k] = Int64(reduced)
-      }
-      target += d
-    }
-    return true
-  }
-
-  private static func commonDivisor(_ a: UInt128, _ b: UInt128) -> UInt128 {
-    var (a, b) = (a, b)
-    while b != 0 {
-      if a >> 64 == 0, b >> 64 == 0 {
-        var (x, y) = (UInt64(a), UInt64(b))
-        while y != 0 { (x, y) = (y, x % y) }
-        return UInt128(x)
-      }
-      (a, b) = (b, a % b)
-    }
-    return a
   }
 }

@@ -102,3 +102,9 @@ size_t ck_sweep_compare(const ck_sweep_line *line, const uint64_t *live, const d
                         const double *tau, size_t count, float *brackets, uint64_t *out);
 // rank[k] = number of children below k, for the places of ck_sweep_children.
 void ck_sweep_ranks(const int32_t *place, size_t last, int32_t *rank);
+
+// The sampler of cells (Sources/Arrangements/ChainSampler.swift has the theory).
+// With x_j = sum_v factors[v] columns[v * stride + j]: packed bits [x_j > 0] and [|x_j| > slack fails],
+// words words each; columns have 64 words rows. The number of unsure rows.
+size_t ck_sample_signs(const double *columns, size_t stride, const double *factors, size_t terms,
+                       double slack, size_t words, uint64_t *positive, uint64_t *unsure);
