@@ -66,6 +66,13 @@ public struct ActivationPattern: Sendable, Hashable, CustomStringConvertible {
     ActivationPattern(bits: bits.map { ~$0 }, count: count)
   }
 
+  /// This pattern or its complement, whichever has the first row active.
+  ///
+  /// Opposite cells give the same. A pattern of no rows stays as it is.
+  public var withFirstActive: ActivationPattern {
+    count == 0 || self[0] ? self : complement
+  }
+
   /// The bits of the first 64 rows as 0 and 1, and the number of active rows.
   public var description: String {
     let shown = (0..<min(count, 64)).map { self[$0] ? "1" : "0" }.joined()

@@ -32,15 +32,20 @@ public protocol CellSource: Sendable {
   var isExhaustive: Bool { get }
 }
 
-/// Cells found by drawing directions at random.
+/// Cells found by sampling.
 public struct CellSample: CellSource, Equatable {
   /// The cells, in the order in which they were found.
   public let cells: [Cell]
-  /// Number of directions drawn.
+  /// Number of directions, gates or cells drawn.
   public let attempts: Int
   /// Whether the cells are proven to be all.
   ///
   /// True only when as many cells were found as any arrangement of so many lines in so many
   /// dimensions can have.
   public let isExhaustive: Bool
+  /// How much of the arrangement the directions have seen, those too close to a hyperplane left out.
+  ///
+  /// `nil` for gates made from data, which are no independent draws. A sample that is complete ends
+  /// with a new cell, so `coveredProbability` is low by up to `1 / drawCount`.
+  public let coverage: SamplingCoverage?
 }

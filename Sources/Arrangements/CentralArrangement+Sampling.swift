@@ -33,13 +33,15 @@ extension CentralArrangement {
   ///   - strategy: Distribution of the directions.
   ///   - maximumAttempts: Largest number of directions drawn; `50 * count + 1000` when `nil`.
   ///   - droppingInactive: Whether to leave out the cell in which no row is active.
+  ///   - pairingOpposites: Whether of each pair of opposite cells only one is taken, that in which the
+  ///     first line is active.
   ///   - threads: Upper bound on the threads used.
   /// - Returns: The cells in the order found, and the number of directions drawn.
   /// - Precondition: `count >= 0`.
   /// - Complexity: O(`attempts * lines * patchDimension`) time.
   public func sampleCells(
     count: Int, seed: UInt64, strategy: SamplingStrategy = .gaussian,
-    maximumAttempts: Int? = nil, droppingInactive: Bool = true,
+    maximumAttempts: Int? = nil, droppingInactive: Bool = true, pairingOpposites: Bool = false,
     threads: Int = Parallel.processorCount
   ) -> CellSample {
     precondition(count >= 0, "sampleCells: expected a count of at least 0, found \(count)")
@@ -47,7 +49,7 @@ extension CentralArrangement {
     let inactive = essential.inactivePattern
     let mean = strategy == .centered ? meanRowDirection : nil
     var generator = SeededGenerator(seed: seed)
-    var found: Set<ActivationPattern> = []
+    var found: [ActivationPattern: Int] = [:]
     var cells: [Cell] = []
     var attempts = 0
     while cells.count < count, attempts < limit {
@@ -58,16 +60,21 @@ extension CentralArrangement {
       let (patterns, margins) = examine(directions, threads: threads)
       for d in 0..<batch where cells.count < count {
         attempts += 1
-        guard margins[d] > certifiedMargin, found.insert(patterns[d]).inserted else { continue }
-        if droppingInactive, patterns[d] == inactive { continue }
-        cells.append(
-          Cell(pattern: patterns[d], witness: Array(directions.row(d)), margin: margins[d]))
+        guard margins[d] > certifiedMargin else { continue }
+        let pattern = pairingOpposites ? patterns[d].withFirstActive : patterns[d]
+        found[pattern, default: 0] += 1
+        guard found[pattern] == 1, !(droppingInactive && pattern == inactive) else { continue }
+        let isFlipped = pattern != patterns[d]
+        let witness = directions.row(d).map { isFlipped ? -$0 : $0 }
+        cells.append(Cell(pattern: pattern, witness: witness, margin: margins[d]))
       }
     }
     // The bound holds for the number of columns whatever the rank, so no rounding enters the claim.
     let bound = Self.generalPositionCellCount(lines: essential.lineCount, rank: patchDimension)
     return CellSample(
-      cells: cells, attempts: attempts, isExhaustive: bound == UInt64(found.count))
+      cells: cells, attempts: attempts,
+      isExhaustive: bound == UInt64(found.count) * (pairingOpposites ? 2 : 1),
+      coverage: SamplingCoverage(counts: found.values))
   }
 
   /// Directions per parallel chunk.

@@ -91,6 +91,7 @@ final class ChainSampler: @unchecked Sendable {
   /// - Parameters:
   ///   - columns: Column `v` of `plan.values` at `v * 64 * plan.words`, zeros after the last line.
   ///   - generator: Source of the set.
+  /// - Returns: Whether a cell was found.
   func attempt(
     _ columns: UnsafePointer<Double>, _ generator: inout SeededGenerator
   ) -> Bool {

@@ -28,20 +28,26 @@ extension CentralArrangement {
   ///   - seed: Seed of the order, the starts and the moves.
   ///   - isCentered: Whether the mean patch is subtracted from patches and cluster means. Patches of
   ///     images are non-negative, and without centering most gates activate every row.
+  ///   - droppingInactive: Whether to leave out the cell in which no row is active.
+  ///   - pairingOpposites: Whether of each pair of opposite cells only one is taken, that in which the
+  ///     first line is active.
   /// - Returns: The gates as witnesses of cells, in the order found.
   /// - Precondition: `patches` has `patchDimension` finite columns and at least one row,
   ///   `count >= 0`, and there is one label per patch with at least two classes.
   /// - Complexity: O(`attempts * lines * patchDimension`), and for clusters
   ///   O(`count * rows * patchDimension`) for each of at most 25 sweeps in each of 4 rounds of k-means.
   public func sampleGates(
-    from source: GateSource, patches: Matrix, count: Int, seed: UInt64, isCentered: Bool = true
+    from source: GateSource, patches: Matrix, count: Int, seed: UInt64, isCentered: Bool = true,
+    droppingInactive: Bool = false, pairingOpposites: Bool = false
   ) -> CellSample {
     precondition(
       patches.columns == patchDimension && patches.rows > 0,
       "sampleGates: patches of shape [\(patches.rows), \(patches.columns)], rows of "
         + "\(patchDimension)")
     precondition(count >= 0, "sampleGates: expected a count of at least 0, found \(count)")
-    var collector = GateCollector(arrangement: self, count: count, seed: seed)
+    var collector = GateCollector(
+      arrangement: self, count: count, seed: seed, pairingOpposites: pairingOpposites)
+    if droppingInactive { collector.leaveOut(essential.inactivePattern) }
     let origin = isCentered ? patches.meanRow : [Double](repeating: 0, count: patchDimension)
     switch source {
     case .patches:
@@ -97,20 +103,29 @@ extension CentralArrangement {
 private struct GateCollector {
   let arrangement: CentralArrangement
   let count: Int
+  let pairingOpposites: Bool
   var generator: SeededGenerator
   private(set) var attempts = 0
   private var cells: [Cell] = []
   private var found: Set<ActivationPattern> = []
 
-  init(arrangement: CentralArrangement, count: Int, seed: UInt64) {
+  init(arrangement: CentralArrangement, count: Int, seed: UInt64, pairingOpposites: Bool) {
     self.arrangement = arrangement
     self.count = count
+    self.pairingOpposites = pairingOpposites
     generator = SeededGenerator(seed: seed)
   }
 
   var isFull: Bool { cells.count >= count }
 
-  var sample: CellSample { CellSample(cells: cells, attempts: attempts, isExhaustive: false) }
+  var sample: CellSample {
+    CellSample(cells: cells, attempts: attempts, isExhaustive: false, coverage: nil)
+  }
+
+  /// Treats a cell as if it had been found already.
+  mutating func leaveOut(_ pattern: ActivationPattern?) {
+    if let pattern { found.insert(pattern) }
+  }
 
   /// Takes a gate when its cell is new, moving it off the hyperplanes first.
   mutating func offer(_ gate: [Double]) {
@@ -123,9 +138,11 @@ private struct GateCollector {
     for _ in 0..<8 {
       let margin = arrangement.margin(of: moved)
       if margin > arrangement.certifiedMargin {
-        let pattern = arrangement.pattern(of: moved)
+        let own = arrangement.pattern(of: moved)
+        let pattern = pairingOpposites ? own.withFirstActive : own
         guard found.insert(pattern).inserted else { return }
-        cells.append(Cell(pattern: pattern, witness: moved, margin: margin))
+        let witness = pattern == own ? moved : moved.map { -$0 }
+        cells.append(Cell(pattern: pattern, witness: witness, margin: margin))
         return
       }
       let scale = 1e-3 / Double(unit.count).squareRoot()

@@ -18,6 +18,7 @@ enum IntegerKernel {
   ///   - count: Dimension of the flat.
   ///   - target: Receives `count - 1` vectors without common divisors.
   ///   - dimension: Number of coordinates, at most 16.
+  /// - Returns: What came of it; `target` holds a basis only when one was found.
   static func eliminate(
     _ row: UnsafePointer<Int64>, from parent: UnsafePointer<Int64>, count: Int,
     into target: UnsafeMutablePointer<Int64>, dimension: Int

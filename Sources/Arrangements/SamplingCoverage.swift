@@ -21,10 +21,15 @@ public struct SamplingCoverage: Sendable, Equatable {
   public init(patterns: [ActivationPattern]) {
     var counts: [ActivationPattern: Int] = [:]
     for pattern in patterns { counts[pattern, default: 0] += 1 }
-    drawCount = patterns.count
+    self.init(counts: counts.values)
+  }
+
+  /// The coverage of draws, from how often each cell was drawn.
+  init(counts: some Collection<Int>) {
+    drawCount = counts.reduce(0, +)
     distinctCount = counts.count
-    singletonCount = counts.values.count { $0 == 1 }
-    doubletonCount = counts.values.count { $0 == 2 }
+    singletonCount = counts.count { $0 == 1 }
+    doubletonCount = counts.count { $0 == 2 }
   }
 
   /// Good-Turing estimate of the probability that the next draw repeats a cell, `1 - f_1 / n`.
@@ -78,7 +83,7 @@ extension CentralArrangement {
     var patterns: [ActivationPattern] = []
     while patterns.count < drawCount {
       let pattern = unitDirectionPattern(&generator)
-      if let pattern { patterns.append(pattern[0] ? pattern : pattern.complement) }
+      if let pattern { patterns.append(pattern.withFirstActive) }
     }
     return SamplingCoverage(patterns: patterns)
   }

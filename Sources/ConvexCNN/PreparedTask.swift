@@ -1,4 +1,3 @@
-import Arrangements
 import ConvexPrograms
 import Convolutions
 import Solvers
@@ -11,7 +10,11 @@ struct PreparedTask {
   let loss: any Loss
   let geometry: PatchGeometry
   let pooling: Pooling
+  let labels: Labels
   private let base: TrainingProblem
+
+  /// Threads to use.
+  var threads: Int { base.threads }
 
   /// Standardizes training data (with a fit, or as a model says) and checks that flags and data go together.
   init(
@@ -21,6 +24,7 @@ struct PreparedTask {
     standardization =
       fixed ?? Standardization(fitting: configuration.standardize, to: data.images)
     images = standardization.applied(to: data.images)
+    labels = data.labels
     try Self.requireModerate(images, place: data.name)
     if case .regression(let targets) = data.labels {
       try Self.requireModerate(
@@ -68,7 +72,7 @@ struct PreparedTask {
   {
     var gates = given
     if case .sample(let count) = configuration.cells, configuration.activation == .gated {
-      gates = try given ?? sampledGates(count, seed: configuration.seed)
+      gates = try given ?? sampledGates(count, configuration)
     }
     let program =
       configuration.activation == .relu ? nil : try GatedProgram(problem: base, gates: gates)
@@ -85,23 +89,6 @@ struct PreparedTask {
         advice: "The labels do not depend on the samples; check the data, or give --lambda.")
     }
     return CellPlan(program: program, gates: gates, lambdaMax: lambdaMax, lambda: lambda)
-  }
-
-  /// Gates in distinct cells that split the patches evenly, shape `[count, h]`.
-  ///
-  /// - Throws: `ArrangementError` when all patches are zero, `InputError` when fewer cells are found.
-  private func sampledGates(_ count: Int, seed: UInt64) throws -> Matrix {
-    let patches = try PatchSet(images: images, geometry: geometry).patches
-    let sample = try CentralArrangement(normals: patches).sampleCells(
-      count: count, seed: seed, strategy: .centered, threads: base.threads)
-    guard sample.cells.count == count else {
-      throw InputError(
-        .usage, "--cells sample:\(count)",
-        expected: "at most \(sample.cells.count) cells, as many as \(sample.attempts) random "
-          + "directions found",
-        found: "\(count)", advice: "Ask for fewer cells.")
-    }
-    return Matrix(sample.cells.map(\.witness))
   }
 }
 

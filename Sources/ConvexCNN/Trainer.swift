@@ -113,12 +113,12 @@ public struct Trainer: Sendable {
     guard start.gates != cells.gates else { return }
     throw InputError(
       .usage, "--start",
-      expected: "the gates that --cells \(configuration.cells.rawValue) and --seed "
-        + "\(configuration.seed) draw from these samples",
+      expected: "the gates that --cells \(configuration.cells.rawValue), --gates "
+        + "\(configuration.gates.rawValue) and --seed \(configuration.seed) draw from these samples",
       found:
-        "\(start.gates?.rows ?? 0) others, of --cells \(start.configuration.cells.rawValue) and "
-        + "--seed \(start.configuration.seed)",
-      advice: "Give --cells, --seed and the training samples of the model to start from.")
+        "\(start.gates?.rows ?? 0) others, of --cells \(start.configuration.cells.rawValue), "
+        + "--gates \(start.configuration.gates.rawValue) and --seed \(start.configuration.seed)",
+      advice: "Give --cells, --gates, --seed and the training samples of the model to start from.")
   }
 
   private func limits(gap: Double, iterations: Int) -> SolveLimits {

@@ -1,3 +1,4 @@
+public import Arrangements
 public import ConvexPrograms
 
 /// The model flags of one training run, as recorded in the model file and in the result.
@@ -24,6 +25,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var strength = Strength.ratio(0.01)
   /// Where activation patterns come from; linear networks have a single pattern.
   public var cells = CellChoice.generate
+  /// How gates are chosen; only gated networks have them.
+  public var gates = SamplingMethod.centered
   /// Pixel standardization.
   public var standardize = Standardization.Mode.none
   /// Target relative gap.
@@ -44,7 +47,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
 extension TrainingConfiguration: Codable {
   private enum Key: String, CodingKey {
     case dataset, filter, stride, padding, pooling, bias, activation, loss, lambda, lambdaRatio
-    case cells, standardize, gap, maximumCells, seed, testFraction
+    case cells, gates, standardize, gap, maximumCells, seed, testFraction
   }
 
   /// Writes every flag, absent ones as null.
@@ -67,6 +70,7 @@ extension TrainingConfiguration: Codable {
       try container.encode(ratio, forKey: .lambdaRatio)
     }
     try container.encode(cells, forKey: .cells)
+    try container.encode(activation == .gated ? gates.rawValue : nil, forKey: .gates)
     try container.encode(standardize, forKey: .standardize)
     try container.encode(gap, forKey: .gap)
     try container.encode(maximumCells, forKey: .maximumCells)
@@ -96,6 +100,14 @@ extension TrainingConfiguration: Codable {
       strength = .ratio(try container.decode(Double.self, forKey: .lambdaRatio))
     }
     cells = try container.decode(CellChoice.self, forKey: .cells)
+    // Models of versions without this flag have centered gates.
+    if let name = try container.decodeIfPresent(String.self, forKey: .gates) {
+      guard let method = SamplingMethod(rawValue: name) else {
+        throw DecodingError.dataCorruptedError(
+          forKey: .gates, in: container, debugDescription: "unknown gates \(name)")
+      }
+      gates = method
+    }
     standardize = try container.decode(Standardization.Mode.self, forKey: .standardize)
     gap = try container.decode(Double.self, forKey: .gap)
     maximumCells = try container.decodeIfPresent(Int.self, forKey: .maximumCells)

@@ -106,6 +106,7 @@ struct BaselineCommand: ParsableCommand {
       problems.exclude("--optimizer \(optimizer.rawValue)", "--momentum", given: momentum)
     }
     problems.exclude("baseline", "--cells", given: model.cells)
+    problems.exclude("baseline", "--gates", given: model.gateOptions.gates)
     try problems.throwIfAny()
     try Outputs.check([
       ("--output", output), ("--json", common.json), ("--trace", trace),

@@ -131,7 +131,7 @@ final class CellWriter {
             words, lineCount: lineCount, isComplement: isComplement, into: target)
         }
         if let patterns { try bytes.withUnsafeBytes { try patterns.append($0) } }
-        if streams { stream(bytes) }
+        if streams { RowExpansion.stream(bytes, rowCount: rowCount) }
         cellsWritten += 1
       }
       if let witnesses { try writeWitness(batch[index], to: witnesses) }
@@ -147,12 +147,5 @@ final class CellWriter {
       let row = witness.map { sign * $0 }
       try row.withUnsafeBytes { try file.append($0) }
     }
-  }
-
-  private func stream(_ bytes: [UInt8]) {
-    var text = [UInt8](repeating: 48, count: rowCount + 1)
-    for r in 0..<rowCount { text[r] += (bytes[r >> 3] >> UInt8(r & 7)) & 1 }
-    text[rowCount] = 10
-    FileHandle.standardOutput.write(Data(text))
   }
 }

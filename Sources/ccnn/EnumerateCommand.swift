@@ -13,6 +13,9 @@ struct EnumerateCommand: ParsableCommand {
       On many machines run --shard 0/k ... --shard k-1/k with the same data and seed; the files \
       together have every cell once.
 
+      Where there are too many, --sample draws different cells, and says how much of the arrangement \
+      the draws have seen. Uniform draws also estimate the number of cells.
+
       Example: ccnn enumerate --dataset digits --filter 1x3 --count
       """)
 
@@ -20,13 +23,18 @@ struct EnumerateCommand: ParsableCommand {
 
   @OptionGroup(title: "Count") var counting: CountOptions
   @OptionGroup(title: "Cells") var cells: CellOutputOptions
-
+  @OptionGroup(title: "Sampling") var sampling: SamplingOptions
   @OptionGroup(title: "Run") var common: CommonOptions
 
   func run() throws {
     let shard = try checkedShard()
     try Outputs.check(cells.files + [("--json", common.json)])
     let rows = try normals.load()
+    if let count = sampling.sample {
+      let classes = try sampling.classes(normals, rowCount: rows.rows)
+      return try SampledCells.run(
+        rows, count: count, by: sampling.method, classes: classes, cells, common)
+    }
     let watch = Stopwatch()
     let arrangement = try CentralArrangement(normals: rows)
     let forecast = arrangement.countForecast
@@ -91,11 +99,12 @@ struct EnumerateCommand: ParsableCommand {
     common.check(&problems)
     normals.check(&problems)
     counting.check(&problems)
+    sampling.check(&problems, normals: normals, cells: cells, counting: counting)
     if counting.isRequested {
       let mode = counting.count ? "--count" : "--faces"
       for (name, value) in cells.given { problems.exclude(mode, name, given: value) }
-    } else if !cells.isRequested {
-      problems.require("--count, --faces, --output, --witnesses or --stream")
+    } else if !cells.isRequested, sampling.sample == nil {
+      problems.require("--count, --faces, --output, --witnesses, --stream or --sample")
     }
     let shard = cells.checkedShard(json: common.json, &problems)
     try problems.throwIfAny()

@@ -43,10 +43,12 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "generate (ReLU: cell generation with pricing) or sample:P (gated: P random gates); all is "
+      "generate (ReLU: cell generation with pricing) or sample:P (gated: P gates); all is "
         + "refused in this version, and linear networks take none. (default: generate)",
       valueName: "source"))
   var cells: String?
+
+  @OptionGroup var gateOptions: GateOptions
 
   @Option(
     help: ArgumentHelp(
@@ -86,6 +88,7 @@ struct ModelOptions: ParsableArguments {
     }
     result.strength = checkedStrength(&problems)
     result.cells = checkedCells(result.activation, &problems)
+    result.gates = gateOptions.checked(result.activation, &problems)
     result.standardize = checkedStandardization(&problems)
     if let filterRank {
       problems.add(

@@ -1,4 +1,5 @@
 import ConvexCNN
+import Foundation
 
 /// Bytes of the patterns over all original rows, from patterns over the lines.
 ///
@@ -47,5 +48,25 @@ struct RowExpansion {
       }
       bytes[r >> 3] |= bit << UInt8(r & 7)
     }
+  }
+
+  /// The bytes of a pattern over the lines.
+  func bytes(of pattern: ActivationPattern) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    bytes.withUnsafeMutableBufferPointer { buffer in
+      pattern.bits.withUnsafeBufferPointer { words in
+        guard let target = buffer.baseAddress, let words = words.baseAddress else { return }
+        write(words, lineCount: pattern.count, isComplement: false, into: target)
+      }
+    }
+    return bytes
+  }
+
+  /// Prints the bytes of a pattern as a line of 0 and 1.
+  static func stream(_ bytes: [UInt8], rowCount: Int) {
+    var text = [UInt8](repeating: 48, count: rowCount + 1)
+    for r in 0..<rowCount { text[r] += (bytes[r >> 3] >> UInt8(r & 7)) & 1 }
+    text[rowCount] = 10
+    FileHandle.standardOutput.write(Data(text))
   }
 }

@@ -45,7 +45,10 @@ extension TrainingConfiguration {
     if stride != 1 { parts.append("stride \(stride)") }
     if padding != "valid" { parts.append("padding \(padding)") }
     if bias { parts.append("bias") }
-    if activation == .gated { parts.append("cells \(cells.rawValue)") }
+    if activation == .gated {
+      parts.append("cells \(cells.rawValue)")
+      if gates != .centered { parts.append("gates \(gates.rawValue)") }
+    }
     if standardize != .none { parts.append("standardize \(standardize.rawValue)") }
     return parts.joined(separator: ", ")
   }

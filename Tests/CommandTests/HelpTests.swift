@@ -7,7 +7,8 @@ struct HelpTests {
       [
         "images", "labels", "dataset", "test-images", "test-labels", "test-fraction",
         "standardize", "filter", "stride", "padding", "pooling", "bias", "activation", "loss",
-        "lambda", "lambda-ratio", "cells", "filter-rank", "gap", "max-seconds", "max-cells",
+        "lambda", "lambda-ratio", "cells", "gates", "filter-rank", "gap", "max-seconds",
+        "max-cells",
         "threads", "seed", "output", "json", "trace", "report", "checkpoint", "start",
         "require-gap", "quiet",
       ]
@@ -23,7 +24,8 @@ struct HelpTests {
       "enumerate",
       [
         "matrix", "images", "dataset", "filter", "stride", "padding", "bias", "count", "output",
-        "witnesses", "stream", "max-cells", "checkpoint", "shard", "threads", "json", "quiet",
+        "witnesses", "stream", "max-cells", "checkpoint", "shard", "sample", "sampler", "labels",
+        "threads", "json", "quiet",
       ]
     ),
     ("predict", ["model", "images", "dataset", "split", "output", "classes", "convolution"]),

@@ -23,6 +23,10 @@ struct UsageTests {
     (["--cells", "all"], "--cells"),
     (["--cells", "sample:8"], "generate"),
     (["--cells", "sample:0"], "P >= 1"),
+    (["--gates", "k-means"], "--gates: expected no value together with --activation relu"),
+    (
+      ["--activation", "gated", "--cells", "sample:3", "--gates", "kmeans"], "Did you mean k-means"
+    ),
     (["--standardize", "patch-whiten"], "patch-whiten"),
     (["--filter-rank", "2"], "--filter-rank"),
     (["--report", "r.html"], "--report"),
@@ -69,6 +73,7 @@ struct UsageTests {
     ["baseline", "--dataset", "digits", "--filter", "3x3", "--activation", "gated"],
     ["baseline", "--dataset", "digits", "--filter", "3x3", "--momentum", "0.5"],
     ["baseline", "--dataset", "digits", "--filter", "3x3", "--cells", "generate"],
+    ["baseline", "--dataset", "digits", "--filter", "3x3", "--gates", "centered"],
     [
       "baseline", "--dataset", "digits", "--filter", "3x3", "--optimizer", "lbfgs",
       "--learning-rate", "0.1",

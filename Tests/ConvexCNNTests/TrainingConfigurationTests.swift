@@ -31,16 +31,31 @@ struct TrainingConfigurationTests {
     (flags.stride, flags.padding, flags.pooling, flags.bias) = (2, "zero", "sum:1x3", true)
     (flags.activation, flags.loss, flags.strength) = (.gated, "softmax", strength)
     (flags.cells, flags.standardize, flags.gap) = (.sample(9), .pixel, 1e-5)
+    flags.gates = .clusterMeans
     (flags.maximumCells, flags.seed, flags.testFraction) = (7, .max, 0.25)
     let text = try JSON.text(of: flags)
     let back = try JSONDecoder().decode(TrainingConfiguration.self, from: Data(text.utf8))
     #expect(back == flags)
   }
 
+  /// Models of versions without the flag had centered gates; other names are not guessed.
+  @Test func gatesMayBeAbsentButNotUnknown() throws {
+    var flags = TrainingConfiguration(filter: FilterSize(height: 2, width: 2))
+    (flags.activation, flags.gates) = (.gated, .patches)
+    let text = try JSON.text(of: flags)
+    func read(_ name: String) throws -> TrainingConfiguration {
+      let changed = text.replacingOccurrences(of: "\"gates\" : \"patches\",", with: name)
+      return try JSONDecoder().decode(TrainingConfiguration.self, from: Data(changed.utf8))
+    }
+    #expect(try read("\"gates\" : \"patches\",") == flags)
+    #expect(try read("").gates == .centered)
+    #expect(throws: DecodingError.self) { try read("\"gates\" : \"best\",") }
+  }
+
   @Test func absentFlagsAreNull() throws {
     let text = try JSON.text(of: TrainingConfiguration(filter: FilterSize(height: 2, width: 2)))
     let json = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
-    let nulls = ["dataset", "lambda", "loss", "maximumCells", "testFraction"]
+    let nulls = ["dataset", "gates", "lambda", "loss", "maximumCells", "testFraction"]
     let found = nulls.filter { json?[$0] is NSNull }
     #expect(found == nulls)
   }
