@@ -50,7 +50,7 @@ struct GateOptionTests {
     defer { folder.remove() }
     try TinyData.write(to: folder)
     try TinyData.write(
-      labels: (0..<12).map { Double($0) / 3 }, kind: .float, to: folder.path("labels.npy"))
+      labels: (0..<12).map { Double($0) / 3 }, kind: .floating, to: folder.path("labels.npy"))
     let output = try Tool.run(TinyData.gated + ["--gates", "class-means"], in: folder)
     #expect(output.code == 64)
     #expect(output.error.contains("class-means: expected labels that are classes"))

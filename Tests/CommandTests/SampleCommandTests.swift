@@ -100,7 +100,7 @@ struct SampleCommandTests {
     defer { folder.remove() }
     try TinyData.write(to: folder)
     try TinyData.write(
-      labels: (0..<12).map { Double($0) / 3 }, kind: .float, to: folder.path("targets.npy"))
+      labels: (0..<12).map { Double($0) / 3 }, kind: .floating, to: folder.path("targets.npy"))
     try TinyData.write(labels: [Double](repeating: 1, count: 12), to: folder.path("one.npy"))
     let flags = [
       "enumerate", "--images", "images.npy", "--filter", "2x2", "--sample", "5", "--sampler",
