@@ -54,6 +54,10 @@ extension SweepCursor {
   func settleOrder(_ c: Int, from: Int) {
     let frame = frames[c]
     let (order, tie, count) = (frame.order, frame.tie, frame.liveCount)
+    let (e, stride) = (dimension - c, slot)
+    // There is a doubt, so the integers are needed; taken once, they cost no reference counting.
+    let integers = restricted(c)
+    let isSmall = frame.restrictedIsSmall
     for i in 0..<count { tie[i] = 0 }
     var i = from
     while i < count {
@@ -63,7 +67,12 @@ extension SweepCursor {
       while place > 0 {
         let j = Int(order[place - 1])
         if t[k] - t[j] > 1.0000001 * (tau[k] + tau[j]) { break }
-        let sign = t[j] - t[k] > 1.0000001 * (tau[k] + tau[j]) ? 1 : compare(c, j, k)
+        var sign = 1
+        if !(t[j] - t[k] > 1.0000001 * (tau[k] + tau[j])) {
+          let areSame =
+            integers.map { Self.areParallel($0, stride, e, j, k, isSmall: isSmall) } ?? false
+          sign = areSame ? 0 : compare(c, j, k, areDistinct: integers != nil)
+        }
         guard sign > 0 else {
           isTied = sign == 0
           break
@@ -83,44 +92,42 @@ extension SweepCursor {
   }
 
   /// Exact sign of `t_j - t_k`; zero when the lines are parallel on the flat.
-  private func compare(_ c: Int, _ j: Int, _ k: Int) -> Int {
+  private func compare(_ c: Int, _ j: Int, _ k: Int, areDistinct: Bool) -> Int {
     let frame = frames[c]
     let e = dimension - c
-    let integers = restricted(c)
-    if let integers, areParallel(integers, e, j, k) { return 0 }
     let beta = frame.values + (e - 1) * slot
     let side = (beta[j] < 0) == (beta[k] < 0) ? 1 : -1
     let rows = (0..<c).map { frames[$0 + 1].row } + [j, k]
     let sign = signs.sign(rows)
-    if sign == 0, integers != nil || (e > 2 && !signs.areDependent(rows)) { isDefective = true }
+    if sign == 0, areDistinct || (e > 2 && !signs.areDependent(rows)) { isDefective = true }
     return sign * side * frame.sign
   }
 
-  /// Whether two rows of exact integers are proportional.
-  private func areParallel(
-    _ values: UnsafeMutablePointer<Double>, _ e: Int, _ j: Int, _ k: Int
+  /// Whether two rows of exact integers are proportional; `isSmall` when their products are exact.
+  private static func areParallel(
+    _ values: UnsafeMutablePointer<Double>, _ stride: Int, _ e: Int, _ j: Int, _ k: Int,
+    isSmall: Bool
   ) -> Bool {
     var p = 0
-    while p < e, values[p * slot + j] == 0 { p += 1 }
+    while p < e, values[p * stride + j] == 0 { p += 1 }
     guard p < e else { return false }
-    if frames[dimension - e].restrictedIsSmall {
-      let (a, b) = (values[p * slot + j], values[p * slot + k])
-      guard b != 0 else { return false }
-      for v in 0..<e where values[v * slot + j] * b != values[v * slot + k] * a { return false }
-      return true
-    }
-    let (a, b) = (Int64(values[p * slot + j]), Int64(values[p * slot + k]))
+    let (a, b) = (values[p * stride + j], values[p * stride + k])
     guard b != 0 else { return false }
     for v in 0..<e {
-      let (x, y) = (Int64(values[v * slot + j]), Int64(values[v * slot + k]))
-      let (left, right) = (x.multipliedFullWidth(by: b), y.multipliedFullWidth(by: a))
+      let (x, y) = (values[v * stride + j], values[v * stride + k])
+      if isSmall {
+        if x * b != y * a { return false }
+        continue
+      }
+      let left = Int64(x).multipliedFullWidth(by: Int64(b))
+      let right = Int64(y).multipliedFullWidth(by: Int64(a))
       if left.high != right.high || left.low != right.low { return false }
     }
     return true
   }
 
   /// Exact values of all rows on an integer basis of a flat, nil when they are too large.
-  private func restricted(_ c: Int) -> UnsafeMutablePointer<Double>? {
+  func restricted(_ c: Int) -> UnsafeMutablePointer<Double>? {
     let frame = frames[c]
     if frame.restrictedState == .available { return frame.restricted }
     if frame.restrictedState == .unknown {

@@ -51,6 +51,10 @@ final class SweepCursor {
   private let starts: UnsafeMutablePointer<Int32>
   private let bucketCount: Int
   private let keys: UnsafeMutablePointer<Double>
+  private let quotients: UnsafeMutablePointer<Double>
+  private let work: UnsafeMutablePointer<UInt64>
+  /// Whether the last pencil had parallel lines, so that the next may be taken to have some too.
+  private var expectsTies = false
   let zeros: UnsafeMutablePointer<Double>
   private let live: UnsafeMutablePointer<UInt64>
   private let rank: UnsafeMutablePointer<Int32>
@@ -81,6 +85,8 @@ final class SweepCursor {
     bucketCount = max(8, 2 * n)
     starts = memory(bucketCount + 2, 0)
     keys = memory(stride, 0)
+    quotients = memory(stride, 0)
+    work = memory(2 * words, 0)
     zeros = memory(stride, 0)
     live = memory(words, 0)
     rank = memory(stride, 0)
@@ -106,6 +112,8 @@ final class SweepCursor {
     bucket.deallocate()
     starts.deallocate()
     keys.deallocate()
+    quotients.deallocate()
+    work.deallocate()
     zeros.deallocate()
     live.deallocate()
     rank.deallocate()
@@ -221,11 +229,21 @@ final class SweepCursor {
     let doubts = basisCodes(c)
     var line = pencil(c)
     let target = buffer + bufferedCount * words
-    if doubts == 0 {
-      let found = ck_sweep_compare(&line, live, t, tau, n, brackets, target)
-      if found != Int.max, found >= 0 { return take(found) }
+    if !expectsTies {
+      let found = ck_sweep_compare(&line, live, t, tau, nil, n, brackets, work, target)
+      if found >= 0 { return take(found) }
+    }
+    if let integers = restricted(c), frame.restrictedIsSmall {
+      ck_sweep_ratios(integers, integers + slot, n, quotients)
+      let found = ck_sweep_compare(&line, live, t, tau, quotients, n, brackets, work, target)
+      if found >= 0 {
+        // The second half of the workspace has line 0 and every line that is parallel to a smaller.
+        expectsTies = work[words] != 1 || (1..<words).contains { work[words + $0] != 0 }
+        return take(found)
+      }
     }
     sort(c)
+    expectsTies = frame.hasTies
     _ = findChildren(frame)
     if doubts != 0 { decideCodes(c) }
     ck_sweep_ranks(frame.place, frame.last, rank)

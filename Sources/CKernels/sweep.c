@@ -279,13 +279,18 @@ typedef _Bool bit_lanes __attribute__((ext_vector_type(16)));
     memcpy(&(bits), &packed_, sizeof(uint16_t));                      \
   } while (0)
 
-// Decides what single precision left open; 0 when double precision does too.
-static int recheck(const double *t, const double *tau, size_t k, size_t word, uint64_t open,
-                   uint64_t *greater) {
+// Decides what single precision left open: rows of the class of k by their exact quotients, others
+// in double precision; 0 when that does not decide either.
+static int recheck(const double *t, const double *tau, const double *quotient, size_t k, size_t word,
+                   uint64_t open, uint64_t *greater, uint64_t *same) {
   while (open) {
     unsigned i = (unsigned)__builtin_ctzll(open);
     open &= open - 1;
     size_t j = word * 64 + i;
+    if (quotient && quotient[j] == quotient[k]) {
+      *same |= (uint64_t)1 << i;
+      continue;
+    }
     double error = 1.000001 * (tau[j] + tau[k]);
     if (t[j] - t[k] > error) *greater |= (uint64_t)1 << i;
     else if (t[k] - t[j] > error) *greater &= ~((uint64_t)1 << i);
@@ -295,13 +300,21 @@ static int recheck(const double *t, const double *tau, size_t k, size_t word, ui
 }
 
 CK_INLINE size_t compare(const ck_sweep_line *line, const uint64_t *live, const double *t,
-                         const double *tau, const float *low, const float *high, uint64_t *out,
-                         size_t words) {
+                         const double *tau, const double *quotient, size_t count, const float *low,
+                         const float *high, uint64_t *same, uint64_t *out, size_t words) {
   const size_t depth = line->depth;
   uint64_t *start = out;
+  // Rows that are no children: those of the class of row 0 or of a child before them.
+  uint64_t *skipped = same + words;
+  for (size_t w = 0; w < words; ++w) skipped[w] = 0;
+  if (quotient)
+    for (size_t j = 0; j < count; ++j)
+      skipped[j >> 6] |= (uint64_t)(quotient[j] == quotient[0]) << (j & 63);
   for (size_t k = 1; k < line->last; ++k) {
-    if (!((live[k >> 6] >> (k & 63)) & 1)) continue;
+    if (!(((live[k >> 6] & ~skipped[k >> 6]) >> (k & 63)) & 1)) continue;
+    if (line->code[k] >> 32) return (size_t)-1;
     const lanes above = high[k], below = low[k];
+    uint64_t others = 0;
     for (size_t w = 0; w < words; ++w) {
       uint64_t greater = 0, less = 0;
       for (unsigned q = 0; q < 4; ++q) {
@@ -315,16 +328,24 @@ CK_INLINE size_t compare(const ck_sweep_line *line, const uint64_t *live, const 
       }
       uint64_t open = ~(greater | less) & live[w];
       if (w == k >> 6) open &= ~((uint64_t)1 << (k & 63));
-      if (__builtin_expect(open != 0, 0) && !recheck(t, tau, k, w, open, &greater))
+      same[w] = 0;
+      if (__builtin_expect(open != 0, 0) &&
+          !recheck(t, tau, quotient, k, w, open, &greater, &same[w]))
         return (size_t)-1;
+      others |= same[w];
       out[w] = greater;
     }
     const uint64_t passed = (out[0] & 1) - 1;
     const uint64_t code = line->code[k] ^ passed;
-    const uint64_t bit = (line->negative[k >> 6] >> (k & 63)) & 1;
     for (size_t w = 0; w < words; ++w) out[w] = (out[w] ^ line->negative[w]) & live[w];
+    // The class of k is on the side of k.
     const uint64_t mask = (uint64_t)1 << (k & 63);
-    out[k >> 6] = (out[k >> 6] & ~mask) | (((bit ^ passed) & 1) << (k & 63));
+    out[k >> 6] = (out[k >> 6] & ~mask) | ((line->negative[k >> 6] ^ passed) & mask);
+    if (others)
+      for (size_t w = 0; w < words; ++w) {
+        out[w] = (out[w] & ~same[w]) | ((line->negative[w] ^ passed) & same[w]);
+        skipped[w] |= same[w];
+      }
     for (size_t b = 0; b < depth; ++b) {
       const uint64_t value = (code >> b) & 1;
       const uint64_t *followers = line->followers[b];
@@ -342,22 +363,29 @@ CK_INLINE size_t compare(const ck_sweep_line *line, const uint64_t *live, const 
 }
 
 CK_CLONES static size_t compare_any(const ck_sweep_line *line, const uint64_t *live,
-                                    const double *t, const double *tau, const float *low,
-                                    const float *high, uint64_t *out) {
+                                    const double *t, const double *tau, const double *quotient,
+                                    size_t count, const float *low, const float *high,
+                                    uint64_t *work, uint64_t *out) {
   switch (line->words) {
-    case 1: return compare(line, live, t, tau, low, high, out, 1);
-    case 2: return compare(line, live, t, tau, low, high, out, 2);
-    case 3: return compare(line, live, t, tau, low, high, out, 3);
-    case 4: return compare(line, live, t, tau, low, high, out, 4);
-    default: return compare(line, live, t, tau, low, high, out, line->words);
+    case 1: return compare(line, live, t, tau, quotient, count, low, high, work, out, 1);
+    case 2: return compare(line, live, t, tau, quotient, count, low, high, work, out, 2);
+    case 3: return compare(line, live, t, tau, quotient, count, low, high, work, out, 3);
+    case 4: return compare(line, live, t, tau, quotient, count, low, high, work, out, 4);
+    default:
+      return compare(line, live, t, tau, quotient, count, low, high, work, out, line->words);
   }
 }
 
 size_t ck_sweep_compare(const ck_sweep_line *line, const uint64_t *live, const double *t,
-                        const double *tau, size_t count, float *brackets_, uint64_t *out) {
+                        const double *tau, const double *quotient, size_t count, float *brackets_,
+                        uint64_t *work, uint64_t *out) {
   float *low = brackets_, *high = brackets_ + line->words * 64;
   brackets(t, tau, count, low, high);
-  return compare_any(line, live, t, tau, low, high, out);
+  return compare_any(line, live, t, tau, quotient, count, low, high, work, out);
+}
+
+CK_CLONES void ck_sweep_ratios(const double *x, const double *y, size_t count, double *quotient) {
+  for (size_t j = 0; j < count; ++j) quotient[j] = y[j] == 0 ? INFINITY : x[j] / y[j];
 }
 
 void ck_sweep_ranks(const int32_t *place, size_t last, int32_t *rank) {

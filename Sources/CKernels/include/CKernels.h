@@ -96,10 +96,15 @@ size_t ck_sweep_walk(const ck_sweep_line *line, uint64_t *state, uint64_t *out);
 size_t ck_sweep_children(const int32_t *order, const uint8_t *tie, size_t count, size_t last,
                          int32_t *place);
 // The same in ascending order of k, by comparing quotients instead of sorting them. live: rows that
-// are not members. brackets: workspace of 2 * 64 * words numbers, those beyond the rows are no
-// numbers. (size_t)-1 when a comparison is not certain; then out is garbage.
+// are not members. quotient: equal exactly for parallel rows; null when there are taken to be none.
+// brackets: workspace of 2 * 64 * words numbers, those beyond the rows are no numbers; work: of
+// 2 * words. (size_t)-1 when a comparison or a child's code is not certain; then out is garbage.
 size_t ck_sweep_compare(const ck_sweep_line *line, const uint64_t *live, const double *t,
-                        const double *tau, size_t count, float *brackets, uint64_t *out);
+                        const double *tau, const double *quotient, size_t count, float *brackets,
+                        uint64_t *work, uint64_t *out);
+// quotient = x / y, infinity where y is zero. Of integers below 2^26 in modulus, equal fractions have
+// equal quotients, and different ones differ by more than rounding.
+void ck_sweep_ratios(const double *x, const double *y, size_t count, double *quotient);
 // rank[k] = number of children below k, for the places of ck_sweep_children.
 void ck_sweep_ranks(const int32_t *place, size_t last, int32_t *rank);
 
