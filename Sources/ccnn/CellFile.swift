@@ -32,12 +32,16 @@ final class CellFile {
     rowLength = columns * (type == "<f8" ? 8 : 1)
     let manager = FileManager.default
     let partial = path + ".partial"
+    let end = UInt64(Self.headerLength) + rows * UInt64(rowLength)
+    if rows > 0, !manager.fileExists(atPath: partial), Self.length(of: path) == end {
+      // The run was stopped after it had given this file its name.
+      _ = rename(path, partial)
+    }
     if rows == 0 { _ = manager.createFile(atPath: partial, contents: nil) }
     guard let handle = FileHandle(forUpdatingAtPath: partial) else {
       throw Self.failure(partial, "no file that can be written")
     }
     self.handle = handle
-    let end = UInt64(Self.headerLength) + rows * UInt64(rowLength)
     if rows == 0 { try write([UInt8](repeating: 32, count: Self.headerLength)) }
     let length = try handle.seekToEnd()
     guard length >= end else {
@@ -57,6 +61,21 @@ final class CellFile {
   func flush() throws {
     try write(buffer)
     buffer.removeAll(keepingCapacity: true)
+  }
+
+  /// Makes all rows so far part of the partial file, through to the disk.
+  func flushToDisk() throws {
+    try flush()
+    do {
+      try handle.synchronize()
+    } catch {
+      throw Self.failure(partial, "\(error.localizedDescription)")
+    }
+  }
+
+  private static func length(of path: String) -> UInt64? {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    return (attributes?[.size] as? NSNumber)?.uint64Value
   }
 
   private func write(_ bytes: [UInt8]) throws {

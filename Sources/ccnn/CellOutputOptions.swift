@@ -29,6 +29,13 @@ struct CellOutputOptions: ParsableArguments {
       "Record progress in a file and go on from it if it exists.", valueName: "file"))
   var checkpoint: String?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Time between two records of --checkpoint, a number >= 0. (default: 5)",
+      valueName: "seconds"))
+  var checkpointSeconds: Double?
+
   @Option(help: ArgumentHelp("Do part i of k, 0 <= i < k.", valueName: "i/k"))
   var shard: String?
 
@@ -39,7 +46,8 @@ struct CellOutputOptions: ParsableArguments {
   var given: [(option: String, value: String?)] {
     [
       ("--output", output), ("--witnesses", witnesses), ("--checkpoint", checkpoint),
-      ("--shard", shard), ("--stream", stream ? "set" : nil), ("--lines", lines ? "set" : nil),
+      ("--checkpoint-seconds", checkpointSeconds.map { "\($0)" }), ("--shard", shard),
+      ("--stream", stream ? "set" : nil), ("--lines", lines ? "set" : nil),
       ("--half", half ? "set" : nil),
     ]
   }
@@ -51,6 +59,10 @@ struct CellOutputOptions: ParsableArguments {
 
   /// The part to do; what is wrong with the options is added to a list.
   func checkedShard(json: String?, _ problems: inout OptionProblems) -> EnumerationShard {
+    problems.check("--checkpoint-seconds", checkpointSeconds, "a number >= 0") { $0 >= 0 }
+    if checkpointSeconds != nil, checkpoint == nil {
+      problems.require("--checkpoint with --checkpoint-seconds")
+    }
     if stream {
       problems.exclude("--stream", "--checkpoint", given: checkpoint)
       if json == "-" { problems.exclude("--stream", "--json", given: json) }

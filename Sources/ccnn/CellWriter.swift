@@ -23,6 +23,7 @@ final class CellWriter {
   private var state: Checkpoint
   private var cellsWritten: UInt64
   private var thin: UInt64
+  private let interval: Double
   private var saved = Stopwatch()
 
   /// Cells written, both of each pair unless only halves are.
@@ -38,6 +39,7 @@ final class CellWriter {
     halfOnly = options.half
     streams = options.stream
     checkpoint = options.checkpoint
+    interval = options.checkpointSeconds ?? 5
     let essential = enumeration.arrangement.essential
     let expansion = RowExpansion(essential, linesOnly: options.lines)
     self.expansion = expansion
@@ -82,7 +84,7 @@ final class CellWriter {
         taskFinished: { [self] tasks in
           state.tasks = tasks
           (state.cells, state.thin) = (cellsWritten, thin)
-          if saved.seconds > 1 { try save() }
+          if saved.seconds >= interval { try save() }
         }
       ) { [self] batch in
         try write(batch)
@@ -93,6 +95,8 @@ final class CellWriter {
         if checkpoint != nil { try save() } else { discard() }
         return false
       }
+      // From here on nothing is written again if the run is stopped.
+      try save()
       try patterns?.finish(rows: cellsWritten)
       try witnesses?.finish(rows: cellsWritten)
       if let checkpoint { try? FileManager.default.removeItem(atPath: checkpoint) }
@@ -111,8 +115,8 @@ final class CellWriter {
   private func save() throws {
     guard let checkpoint else { return }
     saved = Stopwatch()
-    try patterns?.flush()
-    try witnesses?.flush()
+    try patterns?.flushToDisk()
+    try witnesses?.flushToDisk()
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     try AtomicFile.write(Array(try encoder.encode(state)), to: checkpoint)

@@ -24,8 +24,8 @@ struct HelpTests {
       "enumerate",
       [
         "matrix", "images", "dataset", "filter", "stride", "padding", "bias", "count", "output",
-        "witnesses", "stream", "max-cells", "checkpoint", "shard", "sample", "sampler", "labels",
-        "threads", "json", "quiet",
+"witnesses", "stream", "max-cells", "checkpoint", "checkpoint-seconds", "shard", "sample",
+        "sampler", "labels", "threads", "json", "quiet", "faces", "method",
       ]
     ),
     ("predict", ["model", "images", "dataset", "split", "output", "classes", "convolution"]),
