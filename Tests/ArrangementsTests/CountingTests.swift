@@ -13,7 +13,8 @@ struct CountingTests {
     arguments: [
       (.braid, 5, 360), (.braid, 6, 2520), (.braid, 7, 20160), (.braid, 8, 181_440),
       (.braid, 9, 1_814_400), (.braid, 10, 19_958_400), (.resonance, 3, 16), (.resonance, 4, 185),
-      (.resonance, 5, 5646), (.resonance, 6, 533_022), (.threshold, 3, 52), (.threshold, 4, 941),
+      (.resonance, 5, 5646), (.resonance, 6, 533_022),
+      (.resonance, 7, 173_663_176), (.threshold, 3, 52), (.threshold, 4, 941),
       (.threshold, 5, 47286), (.threshold, 6, 7_514_067), (.demicube, 4, 73),
       (.demicube, 5, 1878), (.demicube, 6, 145_779), (.demicube, 7, 37_328_232),
       (.crossPolytope, 5, 227),

@@ -100,7 +100,9 @@ struct EnumerateResumeTests {
     let broken = try Tool.run(common, in: folder)
     #expect(broken.code == 65)
     #expect(broken.error.contains("expected a checkpoint of ccnn enumerate"))
-    let state = "{\"cells\":2,\"fingerprint\":\"0 0/1 false false true false\",\"tasks\":1,\"thin\":0}"
+    let state = """
+      {"cells": 2, "fingerprint": "0 0/1 false false true false", "tasks": 1, "thin": 0}
+      """
     try folder.write(Array(state.utf8), "c.json")
     let other = try Tool.run(common, in: folder)
     #expect(other.code == 65)

@@ -24,7 +24,7 @@ struct HelpTests {
       "enumerate",
       [
         "matrix", "images", "dataset", "filter", "stride", "padding", "bias", "count", "output",
-"witnesses", "stream", "max-cells", "checkpoint", "checkpoint-seconds", "shard", "sample",
+        "witnesses", "stream", "max-cells", "checkpoint", "checkpoint-seconds", "shard", "sample",
         "sampler", "labels", "threads", "json", "quiet", "faces", "method",
       ]
     ),
