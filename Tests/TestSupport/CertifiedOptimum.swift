@@ -1,6 +1,6 @@
 public import ConvexPrograms
 import Convolutions
-public import Tensors
+import Tensors
 
 /// A ReLU problem on signals whose optimum over all cells is known between two bounds that agree to `1e-11`.
 ///
@@ -43,6 +43,7 @@ public struct CertifiedOptimum: Sendable, CustomStringConvertible {
   /// The problem on mean losses.
   ///
   /// - Parameter threads: Threads that passes over the data use.
+  /// - Returns: The problem over the signals.
   /// - Throws: `GeometryError` or `ProgramError`, which no row gives cause for.
   public func problem(threads: Int = 1) throws -> TrainingProblem {
     var numbers = OracleNumbers(seed: seed)

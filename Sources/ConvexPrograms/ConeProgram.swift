@@ -1,0 +1,148 @@
+import Convolutions
+public import Tensors
+
+/// The convex program of a ReLU network with one output and one window over given cells.
+///
+/// `minimize L(A (V - W)) + lambda sum_b (|v_b| + |w_b|)` subject to `G_b v_b >= 0`, `G_b w_b >= 0`: blocks `v_b`
+/// carry the neurons of cell `b` with positive output weights, `w_b` those with negative ones, and `A_b` sums the
+/// patches that are active in the cell (under max pooling, those that win). A point has shape `[2 P h, 1]`: all `v_b`,
+/// then all `w_b`. Over all cells the optimum is that of the training problem, over some of them an upper bound.
+///
+/// - Source: Pilanci & Ergen, *Neural Networks are Convex Regularizers*, ICML 2020; Ergen & Pilanci, *Implicit Convex
+///   Regularizers of CNN Architectures*, ICLR 2021 (pooling). Only facets constrain, instead of all rows.
+public struct ConeProgram: Sendable {
+  /// The problem the program was made of.
+  public let problem: TrainingProblem
+  /// Cone of each block, `P` of them.
+  public let cones: [ActivationCone]
+  /// Feature map `A` of shape `[n, P h]`.
+  public let map: DenseFeatureMap
+  /// Number of cells of the arrangement that the cones cover.
+  public let cellCount: Int
+
+  /// A program over given cones.
+  ///
+  /// - Precondition: The map has `h` features per cone.
+  package init(
+    problem: TrainingProblem, cones: [ActivationCone], features: Matrix, cellCount: Int
+  ) {
+    precondition(
+      features.columns == cones.count * problem.geometry.patchDimension,
+      "ConeProgram: \(features.columns) features for \(cones.count) cones")
+    self.problem = problem
+    self.cones = cones
+    self.cellCount = cellCount
+    map = DenseFeatureMap(features: features, threads: problem.threads)
+  }
+
+  /// Patch dimension `h`.
+  public var patchDimension: Int { problem.geometry.patchDimension }
+
+  /// The point that is all zero, shape `[2 P h, 1]`.
+  public var zero: Matrix { Matrix(rows: 2 * map.featureCount, columns: 1) }
+
+  /// Predictions `A (V - W)` of a point, shape `[n, 1]`.
+  public func predictions(of point: Matrix) -> Matrix {
+    let count = map.featureCount
+    let weights = (0..<count).map { point.elements[$0] - point.elements[count + $0] }
+    return map.predictions(of: Matrix(rows: count, columns: 1, elements: weights))
+  }
+
+  /// `sum_b |v_b| + |w_b|`.
+  public func regularization(of point: Matrix) -> Double {
+    GroupNorm(blockCount: 2 * cones.count).value(point)
+  }
+
+  /// The objective at a point of the cones.
+  public func objective(at point: Matrix) -> Double {
+    problem.loss.value(at: predictions(of: point)) + problem.lambda * regularization(of: point)
+  }
+
+  /// Dual norm of a dual point over the cells of the program: `max_b max_{u in K_b, |u| <= 1} |u . A_b' nu|`.
+  ///
+  /// - Parameter dual: Dual point `nu` of shape `[n, 1]`.
+  /// - Returns: The norm of the longest projection of `+-A_b' nu` on its cone.
+  /// - Complexity: O(`n P h`) and `2 P` projections.
+  public func dualNorm(of dual: Matrix) -> Double { dualNorm(slope: map.adjoint(dual).elements) }
+
+  /// The dual norm from the slope `A' nu`.
+  package func dualNorm(slope: [Double]) -> Double {
+    let h = patchDimension
+    let chunk = 256
+    var largest = [Double](repeating: 0, count: (cones.count + chunk - 1) / chunk)
+    largest.withUnsafeMutableBufferPointer { largest in
+      nonisolated(unsafe) let largest = largest
+      Parallel.forEachChunk(of: cones.count, chunk: chunk, threads: problem.threads) {
+        index, blocks in
+        var projector = ConeProjector(dimension: h)
+        var opposite = [Double](repeating: 0, count: h)
+        slope.withUnsafeBufferPointer { slope in
+          guard let slope = slope.baseAddress else { return }
+          for b in blocks {
+            // No projection is longer than the vector.
+            guard BLAS.dot(h, slope + b * h, slope + b * h).squareRoot() > largest[index] else {
+              continue
+            }
+            projector.project(slope + b * h, onto: cones[b])
+            largest[index] = max(largest[index], projector.norm)
+            for e in 0..<h { opposite[e] = -slope[b * h + e] }
+            projector.project(opposite, onto: cones[b])
+            largest[index] = max(largest[index], projector.norm)
+          }
+        }
+      }
+    }
+    // A slope that is not a number has no norm.
+    guard slope.allSatisfy(\.isFinite) else { return .nan }
+    return largest.reduce(0, max)
+  }
+
+  /// Smallest strength whose solution is zero, over the cells of the program.
+  public var lambdaMax: Double {
+    dualNorm(
+      of: problem.loss.gradient(at: Matrix(rows: problem.sampleCount, columns: 1)))
+  }
+
+  /// The balanced network of a point: a neuron for each nonzero block.
+  ///
+  /// Its objective equals the program's at a point of the cones.
+  public func network(from point: Matrix) throws -> Network {
+    let h = patchDimension
+    var (filters, weights): ([Double], [Double]) = ([], [])
+    for b in 0..<2 * cones.count {
+      let block = point.elements[b * h..<(b + 1) * h]
+      let norm = BLAS.norm(Array(block))
+      guard norm > 0 else { continue }
+      let root = norm.squareRoot()
+      filters += block.map { $0 / root }
+      weights.append(b < cones.count ? root : -root)
+    }
+    return try Network(
+      geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
+      filters: Matrix(rows: weights.count, columns: h, elements: filters),
+      outputWeights: Matrix(rows: weights.count, columns: 1, elements: weights))
+  }
+
+  /// The point of a network whose filters lie in cones of the program.
+  ///
+  /// - Parameter network: A network with the problem's architecture.
+  /// - Returns: A point of the cones with the network's predictions; its objective is at most the network's.
+  /// - Throws: `ProgramError` when a filter lies in none of the cones.
+  /// - Complexity: O(`facets h`) per neuron and cone.
+  public func point(from network: Network) throws -> Matrix {
+    let h = patchDimension
+    var point = zero
+    for j in 0..<network.neuronCount {
+      let filter = Array(network.filters.row(j))
+      guard let b = cones.firstIndex(where: { $0.contains(filter) }) else {
+        throw ProgramError(
+          place: "network filter \(j)", expected: "a filter in one of the \(cones.count) cones",
+          found: "one in none of them", advice: "Build the program over all cells.")
+      }
+      let weight = network.outputWeights[j, 0]
+      let block = weight >= 0 ? b : cones.count + b
+      for e in 0..<h { point.elements[block * h + e] += abs(weight) * filter[e] }
+    }
+    return point
+  }
+}

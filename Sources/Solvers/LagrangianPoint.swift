@@ -1,0 +1,205 @@
+import ConvexPrograms
+import Tensors
+
+/// Predictions within a round of `AugmentedLagrangian`, with everything that a Newton step from them needs.
+///
+/// The dual objective `L*(nu) + |p|^2 / (2 sigma)` at `nu = grad L(F)` is `<F, nu> - L(F) + |p|^2 / (2 sigma)`; its
+/// derivative by `nu` is the residual `F - A p`.
+struct LagrangianPoint {
+  let predictions: Matrix
+  /// The proximal point, shape `[2 P h, 1]`.
+  let proximal: Matrix
+  /// Blocks of the proximal point that are not zero, in ascending order.
+  let activeBlocks: [Int]
+  /// `A p`, length `n`.
+  let image: [Double]
+  /// `F - A p`, length `n`.
+  let residual: [Double]
+  private let center: Matrix
+  private let sigma: Double
+  private let value: Double
+  private let dual: Matrix
+  private let slope: [Double]
+
+  init(_ program: ConeProgram, predictions: Matrix, center: Matrix, sigma: Double) {
+    self.predictions = predictions
+    self.center = center
+    self.sigma = sigma
+    let problem = program.problem
+    let (loss, gradient) = problem.loss.valueAndGradient(at: predictions)
+    dual = gradient
+    slope = program.map.adjoint(gradient).elements
+    var proximal = program.zero
+    let active = Self.proximalPoint(
+      program, center: center.elements, slope: slope, sigma: sigma, into: &proximal.elements)
+    var image = [Double](repeating: 0, count: problem.sampleCount)
+    let (h, count) = (program.patchDimension, program.cones.count)
+    for block in active {
+      let column = (block % count) * h
+      let sign: Double = block < count ? 1 : -1
+      for i in image.indices {
+        var product = 0.0
+        for e in 0..<h {
+          product += program.map.features[i, column + e] * proximal.elements[block * h + e]
+        }
+        image[i] += sign * product
+      }
+    }
+    self.proximal = proximal
+    activeBlocks = active
+    self.image = image
+    residual = zip(predictions.elements, image).map { $0 - $1 }
+    let square = BLAS.dot(proximal.elements, proximal.elements)
+    value = BLAS.dot(predictions.elements, gradient.elements) - loss + square / (2 * sigma)
+  }
+
+  /// The argument `x_k -+ sigma A_b' nu` of one block.
+  private static func argument(
+    _ block: Int, _ program: ConeProgram, _ center: [Double], _ slope: [Double], _ sigma: Double,
+    into z: inout [Double]
+  ) {
+    let (h, count) = (program.patchDimension, program.cones.count)
+    let step = block < count ? -sigma : sigma
+    for e in 0..<h {
+      z[e] = center[block * h + e] + step * slope[(block % count) * h + e]
+    }
+  }
+
+  /// Projections on the cones, shortened by `sigma lambda`.
+  ///
+  /// - Returns: Blocks that are not zero, in ascending order.
+  private static func proximalPoint(
+    _ program: ConeProgram, center: [Double], slope: [Double], sigma: Double,
+    into proximal: inout [Double]
+  ) -> [Int] {
+    let h = program.patchDimension
+    let blocks = 2 * program.cones.count
+    let threshold = sigma * program.problem.lambda
+    var isActive = [Bool](repeating: false, count: blocks)
+    proximal.withUnsafeMutableBufferPointer { proximal in
+      isActive.withUnsafeMutableBufferPointer { isActive in
+        nonisolated(unsafe) let (proximal, isActive) = (proximal, isActive)
+        Parallel.forEachChunk(of: blocks, chunk: 256, threads: program.problem.threads) {
+          _, range in
+          var projector = ConeProjector(dimension: h)
+          var z = [Double](repeating: 0, count: h)
+          for block in range {
+            argument(block, program, center, slope, sigma, into: &z)
+            guard BLAS.dot(h, z, z).squareRoot() > threshold else { continue }
+            projector.project(z, onto: program.cones[block % program.cones.count])
+            guard projector.norm > threshold else { continue }
+            isActive[block] = true
+            let factor = 1 - threshold / projector.norm
+            for e in 0..<h { proximal[block * h + e] = factor * projector.point[e] }
+          }
+        }
+      }
+    }
+    return isActive.indices.filter { isActive[$0] }
+  }
+
+  /// The point after a Newton step, shortened until the dual objective falls; nil where rounding forbids progress.
+  func descended(_ program: ConeProgram) -> LagrangianPoint? {
+    guard let (direction, decrease) = newtonDirection(program), decrease > 0 else { return nil }
+    let slack = 1e-15 * (abs(value) + abs(BLAS.dot(predictions.elements, dual.elements)))
+    var length = 1.0
+    for _ in 0..<30 {
+      var next = predictions
+      BLAS.add(length, direction, to: &next.elements)
+      guard next != predictions else { return nil }
+      let trial = LagrangianPoint(program, predictions: next, center: center, sigma: sigma)
+      // Where values drown in rounding a smaller residual decides.
+      if trial.value < value - max(slack, 1e-4 * length * decrease) { return trial }
+      let isClose = trial.value <= value + slack
+      if isClose, BLAS.norm(trial.residual) < BLAS.norm(residual) { return trial }
+      length *= 0.5
+    }
+    return nil
+  }
+
+  /// The direction `-(I + sigma U U' H)^{-1} r` with `U U' = A J A'`, `J` the derivative of the proximal map and `H` the
+  /// Hessian of the loss, and the decrease that it promises.
+  private func newtonDirection(
+    _ program: ConeProgram
+  ) -> (direction: [Double], decrease: Double)? {
+    let roots = hessianRoots(program)
+    let factor = activeFactor(program)
+    var scaled = factor
+    for i in residual.indices { for k in 0..<factor.columns { scaled[i, k] *= roots[i] } }
+    let right = Matrix(
+      rows: residual.count, columns: 1, elements: zip(roots, residual).map { -$0 * $1 })
+    guard let change = coordinateChange(scaled, right) else { return nil }
+    let image = BLAS.product(factor, .plain, change).elements
+    let direction = zip(residual, image).map { -$0 - $1 }
+    // The derivative by nu is the residual, and nu changes by H times the direction.
+    let decrease = -zip(zip(roots, residual), direction).reduce(0) {
+      $0 + $1.0.0 * $1.0.0 * $1.0.1 * $1.1
+    }
+    return (direction, decrease)
+  }
+
+  /// The change `c = sigma U' H dF` of the active coordinates: `(I / sigma + U' H U) c = -U' H r`.
+  ///
+  /// Among many coordinates it comes from a system of the order of the samples, with fewer digits.
+  private func coordinateChange(_ scaled: Matrix, _ right: Matrix) -> Matrix? {
+    let (n, m) = (scaled.rows, scaled.columns)
+    if m <= 2 * n {
+      var gram = BLAS.product(scaled, .transposed, scaled)
+      for k in 0..<m { gram[k, k] += 1 / sigma }
+      let inner = BLAS.product(scaled, .transposed, right)
+      if let change = try? LAPACK.solvePositiveDefinite(gram, inner) { return change }
+    }
+    var full = BLAS.product(scaled, .plain, scaled, .transposed)
+    for e in full.elements.indices { full.elements[e] *= sigma }
+    for i in 0..<n { full[i, i] += 1 }
+    guard let y = try? LAPACK.solvePositiveDefinite(full, right) else { return nil }
+    var change = BLAS.product(scaled, .transposed, y)
+    for e in change.elements.indices { change.elements[e] *= sigma }
+    return change
+  }
+
+  /// Square roots of the diagonal Hessian of the loss.
+  private func hessianRoots(_ program: ConeProgram) -> [Double] {
+    let n = residual.count
+    var diagonal = [Double](repeating: 1, count: n)
+    diagonal.withUnsafeMutableBufferPointer { diagonal in
+      predictions.elements.withUnsafeBufferPointer { predictions in
+        guard let f = predictions.baseAddress, let d = diagonal.baseAddress else { return }
+        program.problem.loss.hessianProduct(
+          samples: 0..<n, predictions: f, direction: d, into: d)
+      }
+    }
+    return diagonal.map { max(0, $0).squareRoot() }
+  }
+
+  /// A factor `U` with `U U' = A J A'`, shape `[n, active coordinates]`.
+  ///
+  /// On a block with projection `y` on a face of its cone, `J = d d' + (1 - sigma lambda / |y|) (Q - d d')` with
+  /// `d = y / |y|` and `Q` the projection on the span of the face.
+  private func activeFactor(_ program: ConeProgram) -> Matrix {
+    let (h, count, n) = (program.patchDimension, program.cones.count, residual.count)
+    let threshold = sigma * program.problem.lambda
+    var projector = ConeProjector(dimension: h)
+    var z = [Double](repeating: 0, count: h)
+    var columns: [[Double]] = []
+    for block in activeBlocks {
+      Self.argument(block, program, center.elements, slope, sigma, into: &z)
+      projector.project(z, onto: program.cones[block % count])
+      let shrinkage = max(0, 1 - threshold / projector.norm).squareRoot()
+      for (k, vector) in projector.faceBasis().enumerated() {
+        let scale = k == 0 ? 1 : shrinkage
+        guard scale > 0 else { continue }
+        columns.append(
+          (0..<n).map { i in
+            var product = 0.0
+            for e in 0..<h {
+              product += program.map.features[i, (block % count) * h + e] * vector[e]
+            }
+            return scale * product
+          })
+      }
+    }
+    guard !columns.isEmpty else { return Matrix(rows: n, columns: 0) }
+    return Matrix(rows: columns.count, columns: n, elements: columns.flatMap { $0 }).transposed
+  }
+}
