@@ -41,15 +41,21 @@ public struct FilterSize: RawRepresentable, Sendable, Equatable, Codable {
 public enum CellChoice: RawRepresentable, Sendable, Equatable, Codable {
   /// Cell generation with pricing.
   case generate
+  /// All cells, enumerated.
+  case all
   /// A number of distinct cells drawn at random.
   case sample(Int)
 
-  /// The choice in words, nil unless it is `generate` or `sample:P` with `P >= 1`.
+  /// The choice in words, nil unless it is `generate`, `all` or `sample:P` with `P >= 1`.
   ///
-  /// - Parameter rawValue: `generate` or `sample:64`.
+  /// - Parameter rawValue: `generate`, `all` or `sample:64`.
   public init?(rawValue: String) {
     if rawValue == "generate" {
       self = .generate
+      return
+    }
+    if rawValue == "all" {
+      self = .all
       return
     }
     guard rawValue.hasPrefix("sample:"), let count = Int(rawValue.dropFirst(7)), count >= 1,
@@ -62,6 +68,7 @@ public enum CellChoice: RawRepresentable, Sendable, Equatable, Codable {
   public var rawValue: String {
     switch self {
     case .generate: "generate"
+    case .all: "all"
     case .sample(let count): "sample:\(count)"
     }
   }

@@ -76,8 +76,12 @@ struct PreparedTask {
     }
     let program =
       configuration.activation == .relu ? nil : try GatedProgram(problem: base, gates: gates)
+    let all =
+      configuration.cells == .all && configuration.activation == .relu
+      ? try allCells(most: configuration.maximumCells) : nil
     let lambdaMax =
-      program?.composite.lambdaMax ?? estimatedLambdaMax(base, seed: configuration.seed)
+      all?.lambdaMax ?? program?.composite.lambdaMax
+      ?? estimatedLambdaMax(base, seed: configuration.seed)
     let lambda =
       switch configuration.strength {
       case .lambda(let lambda): lambda
@@ -88,24 +92,42 @@ struct PreparedTask {
         .data, "lambdaMax", expected: "a positive number", found: "\(lambdaMax)",
         advice: "The labels do not depend on the samples; check the data, or give --lambda.")
     }
-    return CellPlan(program: program, gates: gates, lambdaMax: lambdaMax, lambda: lambda)
+    return CellPlan(
+      program: program, allCells: all?.with(lambda: lambda), gates: gates, lambdaMax: lambdaMax,
+      lambda: lambda)
+  }
+
+  /// The program over all cells.
+  ///
+  /// - Throws: `InputError` when the network has several outputs or windows, or there are too many cells.
+  private func allCells(most count: Int?) throws -> ConeProgram {
+    do {
+      return try count.map { try ConeProgram(problem: base, maximumCells: $0) }
+        ?? ConeProgram(problem: base)
+    } catch let error as ProgramError {
+      throw InputError(
+        .usage, "--cells all", expected: error.expected, found: error.found, advice: error.advice)
+    }
   }
 }
 
 /// Over which cells a problem is solved, and how strongly it is regularized.
 struct CellPlan {
-  /// The convex program of gated and linear networks; nil for ReLU, whose cells are generated.
+  /// The convex program of gated and linear networks; nil for ReLU.
   let program: GatedProgram?
+  /// The convex program of a ReLU network over all cells; nil where its cells are generated.
+  let allCells: ConeProgram?
   /// All gates of the program, nil unless gated.
   let gates: Matrix?
-  /// Smallest strength whose solution is zero; for ReLU a lower bound found by ascent.
+  /// Smallest strength whose solution is zero; a lower bound found by ascent where cells are generated.
   let lambdaMax: Double
   /// Regularization strength.
   let lambda: Double
 
   /// How `lambdaMax` was found.
   var lambdaMaxKind: String {
-    program == nil ? "a lower bound found by ascent" : "exact over these cells"
+    if allCells != nil { return "exact over all cells" }
+    return program == nil ? "a lower bound found by ascent" : "exact over these cells"
   }
 }
 

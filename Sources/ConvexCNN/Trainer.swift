@@ -130,6 +130,9 @@ public struct Trainer: Sendable {
   private func solve(
     _ problem: TrainingProblem, _ cells: CellPlan, from start: Network?, _ observer: TraceObserver
   ) throws -> Solution {
+    if let program = cells.allCells {
+      return try solve(program, from: start, observer)
+    }
     guard let program = cells.program else {
       return try generateCells(problem, from: start, observer)
     }
@@ -144,6 +147,18 @@ public struct Trainer: Sendable {
       network: try program.network(from: gated.point), status: gated.status,
       cellCount: cells.gates?.rows ?? 1, estimatedGap: gated.relativeGap,
       pricing: "none (all cells of the program are in it)", phases: [])
+  }
+
+  private func solve(
+    _ program: ConeProgram, from start: Network?, _ observer: TraceObserver
+  ) throws -> Solution {
+    let solution = AugmentedLagrangian().solve(
+      program, from: try start.map { try program.point(from: $0) },
+      limits: limits(gap: 0.1 * configuration.gap, iterations: 1000), observer: observer)
+    return Solution(
+      network: try program.network(from: solution.point), status: solution.status,
+      cellCount: program.cellCount, estimatedGap: solution.relativeGap,
+      pricing: "none (all cells are in the program)", phases: [])
   }
 
   private func generateCells(

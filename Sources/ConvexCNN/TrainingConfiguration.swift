@@ -31,7 +31,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var standardize = Standardization.Mode.none
   /// Target relative gap.
   public var gap = 1e-3
-  /// Largest number of neurons the solver keeps.
+  /// Largest number of neurons that cell generation keeps, or of cells that are enumerated.
   public var maximumCells: Int?
   /// Seed of everything random.
   public var seed: UInt64 = 0

@@ -76,6 +76,8 @@ extension Model {
     var flags = configuration
     flags.loss = lossName
     flags.strength = .lambda(lambda ?? self.lambda)
+    // The certificate does not depend on where the network came from.
+    if flags.cells == .all { flags.cells = .generate }
     let task = try phases.time("prepare") {
       try PreparedTask(
         flags, data.train, threads, standardization: standardization, backend: backend)

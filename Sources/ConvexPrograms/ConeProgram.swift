@@ -35,6 +35,14 @@ public struct ConeProgram: Sendable {
     map = DenseFeatureMap(features: features, threads: problem.threads)
   }
 
+  /// The same program at another strength.
+  public func with(lambda: Double) -> ConeProgram {
+    var changed = problem
+    changed.lambda = lambda
+    return ConeProgram(
+      problem: changed, cones: cones, features: map.features, cellCount: cellCount)
+  }
+
   /// Patch dimension `h`.
   public var patchDimension: Int { problem.geometry.patchDimension }
 

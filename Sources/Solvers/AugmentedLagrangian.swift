@@ -66,7 +66,7 @@ public struct AugmentedLagrangian: Sendable {
       let status: SolveStatus? =
         isDone
         ? .solved
-        : !measured.objective.isFinite || quietRounds >= 15
+        : !measured.objective.isFinite || quietRounds >= 20
           ? .stalled : interruption ?? (state.round >= limits.iterations ? .iterationLimit : nil)
       if let status {
         return FISTA.Solution(

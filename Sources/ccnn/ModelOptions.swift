@@ -43,8 +43,9 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "generate (ReLU: cell generation with pricing) or sample:P (gated: P gates); all is "
-        + "refused in this version, and linear networks take none. (default: generate)",
+      "generate (ReLU: cell generation with pricing), all (ReLU with one output and one window: all "
+        + "cells, enumerated) or sample:P (gated: P gates); linear networks take none. "
+        + "(default: generate)",
       valueName: "source"))
   var cells: String?
 
@@ -135,26 +136,20 @@ struct ModelOptions: ParsableArguments {
       return .generate
     }
     let value = cells ?? "generate"
-    if value == "all" {
-      problems.add(
-        "--cells", value: value, expected: "generate or sample:P",
-        advice: "Exhaustive enumeration is not in this version.")
-      return .generate
-    }
     guard let choice = CellChoice(rawValue: value) else {
       problems.add(
-        "--cells", value: value, expected: "generate, or sample:P with P >= 1",
+        "--cells", value: value, expected: "generate, all, or sample:P with P >= 1",
         advice: "For example sample:64.")
       return .generate
     }
     switch (activation, choice) {
-    case (.gated, .generate):
+    case (.gated, .generate), (.gated, .all):
       problems.add(
         "--cells", value: value, expected: "sample:P with --activation gated",
         advice: "Gates are fixed before training; for example --cells sample:64.")
     case (.relu, .sample):
       problems.add(
-        "--cells", value: value, expected: "generate with --activation relu",
+        "--cells", value: value, expected: "generate or all with --activation relu",
         advice: "Fixed cells bind ReLU filters to cones; use --activation gated for sampled gates.")
     default: break
     }

@@ -25,8 +25,8 @@ struct TrainCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Most neurons that cell generation keeps, >= 1; most gates of sample:P. (default: 2000 for "
-        + "generate)", valueName: "count"))
+      "Most neurons that cell generation keeps, >= 1; most cells of all; most gates of sample:P. "
+        + "(default: 2000 for generate, 20000 for all)", valueName: "count"))
   var maxCells: Int?
 
   @Option(help: ArgumentHelp("Write the model.", valueName: "file.safetensors"))

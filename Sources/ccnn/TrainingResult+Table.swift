@@ -21,7 +21,10 @@ extension TrainingResult {
     table.add("lower bound", "\(digits(lowerBound.value)) (\(bound), \(scope))")
     table.add("relative gap", digits(relativeGap.value, "%.3g"))
     if bound != "exact", let estimate = estimatedGap.value {
-      table.add("estimated gap", "\(digits(estimate, "%.3g")) by ascent, not proven")
+      let origin =
+        model.cells == .all
+        ? "by the solver over all cells, not certified" : "by ascent, not proven"
+      table.add("estimated gap", "\(digits(estimate, "%.3g")) \(origin)")
     }
     table.add("neurons", "\(neuronCount)")
     table.add("cells", "\(cellCount)")

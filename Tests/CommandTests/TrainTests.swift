@@ -47,6 +47,54 @@ struct TrainTests {
     #expect(flags == ["gated", "2x2", "sample:4"])
   }
 
+  /// Both ways to train the same ReLU network end at the same objective.
+  @Test func allCellsAndGeneratedCellsAgree() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    let flags =
+      TinyData.train + [
+        "--filter", "1x2", "--loss", "logistic", "--lambda-ratio", "0.2", "--gap", "1e-7",
+      ]
+    let (output, all) = try trained(flags + ["--cells", "all"], folder)
+    #expect(output.code == 0)
+    let missing = Self.keys.filter { all[$0] == nil }
+    #expect(missing == [])
+    #expect(all["status"] as? String == "solved")
+    #expect(all["lambdaMaxKind"] as? String == "exact over all cells")
+    let objective = try number(all, "objective")
+    #expect(try number(all, "estimatedGap") <= 1e-8)
+    #expect(try number(all, "lowerBound") <= objective)
+    let (_, generated) = try trained(flags, folder)
+    #expect(abs(try number(generated, "objective") - objective) <= 1e-6 * objective)
+    // Twelve pairs of neighbors in each of twelve images, all on lines of their own.
+    #expect(all["cellCount"] as? Int == 288)
+  }
+
+  @Test func modelOverAllCellsIsCertifiedAndStarted() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    let flags =
+      TinyData.train + [
+        "--filter", "1x2", "--loss", "logistic", "--cells", "all", "--gap", "1e-7",
+      ]
+    let (first, json) = try trained(flags + ["--output", "m.safetensors"], folder)
+    #expect(first.code == 0)
+    let objective = try number(json, "objective")
+    let certified = try Tool.run(
+      [
+        "certify", "--model", "m.safetensors", "--images", "images.npy", "--labels", "labels.npy",
+        "--json",
+        "-",
+      ], in: folder)
+    #expect(certified.code == 0)
+    let report = try JSONSerialization.jsonObject(with: Data(certified.out.utf8))
+    let parts = try #require(report as? [String: Any])
+    #expect(try number(parts, "objective") == objective)
+    let (again, restarted) = try trained(flags + ["--start", "m.safetensors"], folder)
+    #expect(again.code == 0)
+    #expect(abs(try number(restarted, "objective") - objective) <= 1e-12 * objective)
+  }
+
   @Test func reluTrainingClaimsNoGlobalOptimum() throws {
     let folder = try Folder()
     defer { folder.remove() }

@@ -13,12 +13,12 @@ struct TrainingConfigurationTests {
     #expect(FilterSize(rawValue: text) == nil)
   }
 
-  @Test(arguments: ["generate", "sample:64"])
+  @Test(arguments: ["generate", "all", "sample:64"])
   func cellChoicesReadBack(text: String) {
     #expect(CellChoice(rawValue: text)?.rawValue == text)
   }
 
-  @Test(arguments: ["all", "sample:", "sample:0", "sample:-1", "sample:1e3"])
+  @Test(arguments: ["every", "sample:", "sample:0", "sample:-1", "sample:1e3"])
   func otherCellChoicesAreRefused(text: String) {
     #expect(CellChoice(rawValue: text) == nil)
   }

@@ -46,8 +46,6 @@ struct AugmentedLagrangianTests {
     let network = try program.network(from: solution.point)
     let total = problem.objective(of: network).total
     #expect(abs(total - solution.objective) <= 1e-12 * total)
-    // The nonzero blocks are at most as many as the samples once they are independent; a few more otherwise.
-    #expect(network.neuronCount <= 2 * program.cones.count)
   }
 
   @Test(arguments: 0..<20)
@@ -61,8 +59,86 @@ struct AugmentedLagrangianTests {
     #expect(
       abs(generated.objective.total - solution.objective) <= 1e-6 * solution.objective)
     #expect(generated.objective.total >= solution.lowerBound * (1 - 1e-12))
-    // The direct solution cannot be improved by the other solver.
     let network = try program.network(from: solution.point)
-    #expect(abs(problem.objective(of: network).total - solution.objective) <= 1e-12)
+    let total = problem.objective(of: network).total
+    #expect(abs(total - solution.objective) <= 1e-12 * total)
+  }
+
+  /// Cell generation cannot improve a solution by more than its gap, whatever cells its pricing looks into.
+  @Test(arguments: 0..<6)
+  func otherSolverFindsNothingBetterFromTheSolution(index: Int) throws {
+    let problem = try Self.problem(index)
+    let program = try ConeProgram(problem: problem)
+    let solution = AugmentedLagrangian().solve(program, limits: Self.tight)
+    let further = try CellGeneration().solve(
+      problem, start: try program.network(from: solution.point),
+      limits: SolveLimits(relativeGap: 1e-7, iterations: 20, seconds: 20))
+    #expect(further.objective.total >= solution.objective * (1 - 1e-10))
+  }
+
+  @Test func solutionStopsAtOnce() throws {
+    let program = try ConeProgram(problem: Self.problem(3))
+    let solution = AugmentedLagrangian().solve(program, limits: Self.tight)
+    let again = AugmentedLagrangian().solve(program, from: solution.point, limits: Self.tight)
+    #expect(again.status == .solved)
+    #expect(again.iterations == 0)
+    #expect(again.point == solution.point)
+  }
+
+  @Test func zeroIsTheSolutionFromLambdaMaxOnAndNotBelow() throws {
+    let program = try ConeProgram(problem: Self.problem(4))
+    let above = AugmentedLagrangian().solve(
+      program.with(lambda: program.lambdaMax * (1 + 1e-9)), limits: Self.tight)
+    #expect(above.status == .solved)
+    #expect(above.point == program.zero)
+    let below = AugmentedLagrangian().solve(
+      program.with(lambda: 0.99 * program.lambdaMax), limits: Self.tight)
+    #expect(below.point != program.zero)
+  }
+
+  @Test func pointsHaveTheSameBitsForAnyNumberOfThreads() throws {
+    // 554 cells make several chunks.
+    let one = try ConeProgram(problem: Self.problem(1))
+    let two = try ConeProgram(problem: Self.problem(1, threads: 2))
+    #expect(one.cones.count > 512)
+    let first = AugmentedLagrangian().solve(one, limits: Self.tight)
+    let second = AugmentedLagrangian().solve(two, limits: Self.tight)
+    #expect(first.point == second.point)
+    #expect(first.lowerBound == second.lowerBound)
+  }
+
+  @Test func limitsEndTheSolveWithTheirStatus() throws {
+    let program = try ConeProgram(problem: Self.problem(0))
+    func status(_ limits: SolveLimits) -> SolveStatus {
+      AugmentedLagrangian().solve(program, limits: limits).status
+    }
+    let few = status(SolveLimits(relativeGap: 1e-10, iterations: 2))
+    #expect(few == .iterationLimit)
+    let brief = status(SolveLimits(relativeGap: 1e-10, seconds: 0))
+    #expect(brief == .timeLimit)
+    let stopped = status(SolveLimits(relativeGap: 1e-10, isInterrupted: { true }))
+    #expect(stopped == .interrupted)
+    // No gap is below zero: rounding ends it.
+    let endless = status(SolveLimits(relativeGap: -1, iterations: 1000, seconds: 20))
+    #expect(endless == .stalled)
+  }
+
+  @Test func settingsChangeTheWayAndNotTheEnd() throws {
+    let program = try ConeProgram(problem: Self.problem(1))
+    let usual = AugmentedLagrangian().solve(program, limits: Self.tight)
+    let slow = AugmentedLagrangian(newtonSteps: 3, growth: 1.5).solve(program, limits: Self.tight)
+    #expect(slow.status == .solved)
+    #expect(slow.iterations > usual.iterations)
+    #expect(abs(slow.objective - usual.objective) <= 1e-9 * usual.objective)
+  }
+
+  @Test func observerSeesEveryRound() throws {
+    let program = try ConeProgram(problem: Self.problem(1))
+    var rows: [TraceRow] = []
+    let solution = AugmentedLagrangian().solve(program, limits: Self.tight) { rows.append($0) }
+    #expect(rows.map(\.iteration) == Array(0...solution.iterations))
+    #expect(zip(rows, rows.dropFirst()).allSatisfy { $0.objective >= $1.objective })
+    #expect(rows.allSatisfy { ($0.lowerBound ?? 0) <= solution.objective * (1 + 1e-12) })
+    #expect(rows.last?.objective == solution.objective)
   }
 }
