@@ -34,6 +34,8 @@ final class SweepCursor {
   let buffer: UnsafeMutablePointer<UInt64>
   private(set) var bufferedCount = 0
   private let bufferCapacity: Int
+  /// A pencil whose last cells did not fit into the buffer.
+  private var unfinished: ck_sweep_line?
   private var top = -1
   private var bottom = 0
   private var emits = true
@@ -69,7 +71,7 @@ final class SweepCursor {
     self.countsOnly = countsOnly
     let (n, d, words, stride) = (plan.lineCount, plan.rank, plan.words, plan.stride)
     signs = ExactSigns(rows: plan.rows, flag: plan.flag)
-    bufferCapacity = max(n + 1, bufferWords / words)
+    bufferCapacity = max(min(n, Self.comparedLines) + 1, bufferWords / words)
     func memory<T>(_ count: Int, _ value: T) -> UnsafeMutablePointer<T> {
       let result = UnsafeMutablePointer<T>.allocate(capacity: count)
       result.initialize(repeating: value, count: count)
@@ -124,7 +126,7 @@ final class SweepCursor {
   }
 
   /// Whether the buffer may be too full for the next step.
-  var needsRoom: Bool { bufferedCount + plan.lineCount > bufferCapacity }
+  var needsRoom: Bool { bufferedCount + min(plan.lineCount, Self.comparedLines) > bufferCapacity }
 
   /// Forgets the patterns in the buffer.
   func clearBuffer() { bufferedCount = 0 }
@@ -152,11 +154,15 @@ final class SweepCursor {
     frames[top].end = task.range.upperBound
   }
 
-  /// Goes on to the next flat and appends its cells to the buffer.
+  /// Goes on with a flat, or to the next one, and appends its cells to the buffer.
   ///
   /// - Returns: Whether there was one; `false` when the task is done.
   /// - Precondition: `!needsRoom`.
   func step() -> Bool {
+    if let line = unfinished {
+      walk(line)
+      return true
+    }
     while top >= bottom {
       let frame = frames[top]
       var k = frame.next
@@ -181,7 +187,7 @@ final class SweepCursor {
   /// Orders the lines on a flat, finds the classes, and emits the cells of all children.
   private func analyse(_ c: Int) {
     let frame = frames[c]
-    let (n, d, words, stride) = (plan.lineCount, dimension, plan.words, slot)
+    let (n, d, stride) = (plan.lineCount, dimension, slot)
     guard d > 1 else {
       emitRoot()
       frame.end = 0
@@ -210,8 +216,15 @@ final class SweepCursor {
     ck_sweep_signs(beta, frame.members, n, negative, state)
     if c == 0 { emitRoot() }
     basisCodes(c, placesKnown: needsPlaces)
-    var line = pencil(c)
-    take(ck_sweep_walk(&line, state, buffer + bufferedCount * words))
+    walk(pencil(c))
+  }
+
+  /// Emits the next cells of a pencil, as many as there is room for.
+  private func walk(_ line: ck_sweep_line) {
+    var line = line
+    let room = bufferCapacity - bufferedCount
+    take(ck_sweep_walk(&line, state, room, buffer + bufferedCount * plan.words))
+    unfinished = line.begin < line.count ? line : nil
   }
 
   /// Most lines for which the cells of a line's pencil are found by comparing and listed by number;
@@ -249,7 +262,8 @@ final class SweepCursor {
     ck_sweep_ranks(frame.place, frame.last, rank)
     line = pencil(c)
     line.rank = UnsafePointer(rank)
-    take(ck_sweep_walk(&line, state, target))
+    // Each of the at most `comparedLines` children has its place in the room there is.
+    take(ck_sweep_walk(&line, state, n, target))
   }
 
   private func take(_ found: Int) {

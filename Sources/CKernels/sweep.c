@@ -177,13 +177,16 @@ CK_CLONES void ck_sweep_signs(const double *beta, const uint64_t *members, size_
   }
 }
 
-CK_INLINE size_t walk(const ck_sweep_line *line, uint64_t *state, uint64_t *out, size_t words) {
+CK_INLINE size_t walk(ck_sweep_line *line, uint64_t *state, size_t limit, uint64_t *out,
+                      size_t words) {
   const int32_t *order = line->order;
   const uint8_t *tie = line->tie;
   const size_t count = line->count, last = line->last, depth = line->depth;
   const uint64_t *negative = line->negative;
-  uint64_t passed = 0, *start = out;
-  for (size_t i = 0; i < count;) {
+  uint64_t passed = line->passed, *start = out;
+  const uint64_t *stop = out + limit * words;
+  size_t i = line->begin;
+  while (i < count) {
     size_t end = i + 1;
     int32_t k = order[i];
     int hasFirst = k == 0;
@@ -193,6 +196,7 @@ CK_INLINE size_t walk(const ck_sweep_line *line, uint64_t *state, uint64_t *out,
         k = order[end] < k ? order[end] : k;
       }
     if (!hasFirst && (size_t)k < last) {
+      if (out == stop) break;
       const uint64_t code = line->code[k] ^ passed;
       for (size_t b = 0; b < depth; ++b) {
         const uint64_t bit = (code >> b) & 1;
@@ -227,16 +231,18 @@ CK_INLINE size_t walk(const ck_sweep_line *line, uint64_t *state, uint64_t *out,
     if (hasFirst) passed = ~(uint64_t)0;
     i = end;
   }
+  line->begin = i;
+  line->passed = passed;
   return (size_t)(out - start) / words;
 }
 
-size_t ck_sweep_walk(const ck_sweep_line *line, uint64_t *state, uint64_t *out) {
+size_t ck_sweep_walk(ck_sweep_line *line, uint64_t *state, size_t limit, uint64_t *out) {
   switch (line->words) {
-    case 1: return walk(line, state, out, 1);
-    case 2: return walk(line, state, out, 2);
-    case 3: return walk(line, state, out, 3);
-    case 4: return walk(line, state, out, 4);
-    default: return walk(line, state, out, line->words);
+    case 1: return walk(line, state, limit, out, 1);
+    case 2: return walk(line, state, limit, out, 2);
+    case 3: return walk(line, state, limit, out, 3);
+    case 4: return walk(line, state, limit, out, 4);
+    default: return walk(line, state, limit, out, line->words);
   }
 }
 

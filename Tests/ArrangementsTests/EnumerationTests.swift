@@ -216,6 +216,35 @@ struct EnumerationTests {
   }
 }
 
+extension EnumerationTests {
+  /// Pencils of more cells than a buffer has room for come in several batches: 700 lines in the plane
+  /// and in space, some of them parallel on a flat.
+  @Test(arguments: [2, 3], [1, 2])
+  func longPencilsComeInParts(dimension: Int, threads: Int) throws {
+    var generator = SeededGenerator(seed: UInt64(dimension))
+    let rows = (0..<700).map { _ in
+      (0..<dimension).map { _ in generator.integer(below: dimension == 2 ? 2000 : 40) - 20 }
+    }
+    let arrangement = try arrangement(rows)
+    let enumeration = try CellEnumeration(arrangement)
+    var patterns: Set<[UInt64]> = []
+    var (count, largest) = (0, 0)
+    try enumeration.forEachBatch(threads: threads) { batch in
+      for i in 0..<batch.count { patterns.insert(batch[i].bits) }
+      count += batch.count
+      largest = max(largest, batch.words.count)
+      return true
+    }
+    let expected = try arrangement.characteristicPolynomial().halfCellCount
+    #expect(UInt128(count) == expected)
+    #expect(patterns.count == count)
+    #expect(largest <= 1 << 15)
+    let listed = enumeration.cells.map(\.bits)
+    #expect(listed.count == count)
+    #expect(Set(listed) == patterns)
+  }
+}
+
 struct EnumerationHostileTests {
   private func count(_ rows: [[Double]]) throws -> UInt64 {
     let enumeration = try CellEnumeration(CentralArrangement(normals: Matrix(rows)))

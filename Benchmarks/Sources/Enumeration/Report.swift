@@ -97,7 +97,7 @@ struct Report {
       }
       row([
         name, checked(swept, UInt64(half)), format(polynomial, 4),
-        format(forecast.countingSeconds, 4), format(sweep, 4), format(forecast.listingSeconds, 4),
+        format(forecast.countingSeconds, 4), format(sweep, 4), format(forecast.sweepCountingSeconds, 4),
       ])
     }
   }

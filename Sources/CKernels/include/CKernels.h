@@ -77,7 +77,7 @@ void ck_sweep_signs(const double *beta, const uint64_t *members, size_t count, u
 // One pencil of the sweep. tie[i]: order[i] is parallel to order[i - 1]; null if none is.
 // followers[b]: rows that share the class of chain[b], null if it is alone; sides[b]: which of them
 // have the sign of chain[b]. rank[k]: where the pattern of child k goes; null for the order of the
-// pencil.
+// pencil. A walk begins at place begin of the order, with passed all ones once row 0 is behind it.
 typedef struct {
   const int32_t *order;
   const uint8_t *tie;
@@ -87,10 +87,12 @@ typedef struct {
   const uint64_t *const *followers;
   const uint64_t *const *sides;
   const int32_t *rank;
-  size_t count, last, depth, words;
+  size_t count, last, depth, words, begin;
+  uint64_t passed;
 } ck_sweep_line;
-// Writes the pattern of every child, words words each, in the order of the pencil; their number.
-size_t ck_sweep_walk(const ck_sweep_line *line, uint64_t *state, uint64_t *out);
+// Writes the pattern of the next children, words words each, in the order of the pencil, but no more
+// than limit; their number. The line then begins where the walk stopped, at count when it is done.
+size_t ck_sweep_walk(ck_sweep_line *line, uint64_t *state, size_t limit, uint64_t *out);
 // place[k] for k < last: where the class whose least row is k starts, -1 if there is no such child.
 // The number of children; the class of row 0 is none. With a null place they are only counted.
 size_t ck_sweep_children(const int32_t *order, const uint8_t *tie, size_t count, size_t last,
