@@ -97,15 +97,20 @@ struct Report {
       }
       row([
         name, checked(swept, UInt64(half)), format(polynomial, 4),
-        format(forecast.countingSeconds, 4), format(sweep, 4), format(forecast.sweepCountingSeconds, 4),
+        format(forecast.countingSeconds, 4), format(sweep, 4),
+        format(forecast.sweepCountingSeconds, 4),
       ])
     }
   }
 
-  /// The sweep beside the compact tree of Rada and Cerny on the same rows.
+  /// The sweep beside the compact tree of Rada and Cerny on the same rows; the tree works with a
+  /// tolerance and loses thin cells.
   private func twin() throws {
-    row(["N", "h", "half cells", "sweep s", "tree s", "problems solved", "tree / sweep"])
-    row(["--:", "--:", "--:", "--:", "--:", "--:", "--:"])
+    row([
+      "N", "h", "half cells", "sweep s", "tree s", "problems solved", "lost by the tree",
+      "tree / sweep",
+    ])
+    row(["--:", "--:", "--:", "--:", "--:", "--:", "--:", "--:"])
     let sizes = [(30, 3), (100, 3), (30, 4), (60, 4), (100, 4), (30, 5), (100, 5), (16, 7)]
     for (lines, dimension) in sizes where !isQuick || lines < 60 {
       let name = "gaussian-\(lines)-\(dimension)"
@@ -115,8 +120,9 @@ struct Report {
       var found: UInt64 = 0
       let seconds = processorSeconds { tree.forEachHalfCell { _, _ in found += 1 } }
       row([
-        "\(lines)", "\(dimension)", checked(found, run.halfCells), format(run.processor, 5),
-        format(seconds, 3), "\(tree.problemCount)", format(seconds / run.processor, 0),
+        "\(lines)", "\(dimension)", "\(run.halfCells)", format(run.processor, 5),
+        format(seconds, 3), "\(tree.problemCount)", "\(Int64(run.halfCells) - Int64(found))",
+        format(seconds / run.processor, 0),
       ])
     }
   }
