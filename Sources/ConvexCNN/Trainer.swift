@@ -155,9 +155,12 @@ public struct Trainer: Sendable {
     let solution = AugmentedLagrangian().solve(
       program, from: try start.map { try program.point(from: $0) },
       limits: limits(gap: 0.1 * configuration.gap, iterations: 1000), observer: observer)
+    // Filters on a facet may be shared between the cells on both sides; one neuron does the same.
+    let network = try program.network(from: solution.point)
+      .joiningEqualNeurons(cosine: 1 - 1e-15)
     return Solution(
-      network: try program.network(from: solution.point), status: solution.status,
-      cellCount: program.cellCount, estimatedGap: solution.relativeGap,
+      network: network, status: solution.status, cellCount: program.cellCount,
+      estimatedGap: solution.relativeGap,
       pricing: "none (all cells are in the program)", phases: [])
   }
 

@@ -1,4 +1,4 @@
-import ConvexPrograms
+package import ConvexPrograms
 import Tensors
 
 extension Network {
@@ -6,7 +6,7 @@ extension Network {
   ///
   /// - Parameter cosine: Least cosine of two filters that count as pointing the same way.
   /// - Returns: The balanced network of what is left.
-  func joiningEqualNeurons(cosine: Double) -> Network {
+  package func joiningEqualNeurons(cosine: Double) -> Network {
     let unit = filters.withUnitRows
     let cosines = BLAS.product(unit, .plain, unit, .transposed)
     let (norms, outer) = (filterNorms, outputNorms)

@@ -76,6 +76,23 @@ struct AugmentedLagrangianTests {
     #expect(further.objective.total >= solution.objective * (1 - 1e-10))
   }
 
+  /// Cells on both sides of a facet may share a filter on it; joined, the network is the same function.
+  @Test(arguments: 0..<20)
+  func joiningSharedFiltersKeepsTheObjective(index: Int) throws {
+    let problem = try Self.problem(index)
+    let program = try ConeProgram(problem: problem)
+    let solution = AugmentedLagrangian().solve(program, limits: Self.tight)
+    let network = try program.network(from: solution.point)
+    let joined = network.joiningEqualNeurons(cosine: 1 - 1e-15)
+    let total = problem.objective(of: joined).total
+    #expect(abs(total - solution.objective) <= 1e-12 * total)
+    let unit = joined.filters.withUnitRows
+    let cosines = BLAS.product(unit, .plain, unit, .transposed)
+    for j in 0..<joined.neuronCount {
+      for k in 0..<j { #expect(cosines[j, k] < 1 - 1e-15) }
+    }
+  }
+
   @Test func solutionStopsAtOnce() throws {
     let program = try ConeProgram(problem: Self.problem(3))
     let solution = AugmentedLagrangian().solve(program, limits: Self.tight)
