@@ -115,3 +115,46 @@ void ck_sweep_ranks(const int32_t *place, size_t last, int32_t *rank);
 // words words each; columns have 64 words rows. The number of unsure rows.
 size_t ck_sample_signs(const double *columns, size_t stride, const double *factors, size_t terms,
                        double slack, size_t words, uint64_t *positive, uint64_t *unsure);
+
+// Branch and bound over cones (Sources/Arrangements/ConeSearch.swift has the theory). rays
+// [h, lanes]: ray j is column j, columns beyond h repeat column 0, lanes a multiple of 8; tau [lanes]
+// is zero beyond h. Products of rows with rays have lanes numbers a row.
+//
+// Pairs c (x . u)_+ - c (y . u)_+: plus and minus [units, h], zero rows where a part is absent.
+// Appends the units undecided on the cone to kept, p, q, c and the others to linear [h]; their count.
+size_t ck_cone_pairs(const double *plus, const double *minus, const double *weights,
+                     const int32_t *members, size_t count, const double *rays, size_t h,
+                     size_t lanes, double tolerance, int32_t *kept, double *p, double *q, double *c,
+                     double *linear);
+// sum c ((p . tau)_+ - (q . tau)_+).
+double ck_cone_pair_value(const double *p, const double *q, const double *c, size_t count,
+                          size_t lanes, const double *tau);
+// Adds to out the linear majorant of the pairs that is least at tau, on every ray.
+void ck_cone_pair_atom(const double *p, const double *q, const double *c, size_t count,
+                       size_t lanes, const double *tau, double *out);
+// Adds to scores [h, lanes] what splitting each edge takes off the majorant at tau.
+void ck_cone_pair_scores(const double *p, const double *q, const double *c, size_t count, size_t h,
+                         size_t lanes, const double *tau, const double *edgeWeights,
+                         double *scores);
+// Products of rows with the rays; states: 0 not positive, 1 not negative, 2 of both signs.
+void ck_cone_values(const double *rows, const int32_t *members, size_t count, const double *rays,
+                    size_t h, size_t lanes, double tolerance, double *values, uint8_t *states);
+// Groups of rows, those of group g from starts[g] to starts[g + 1]: on every ray the row that is
+// largest at tau (zeros when none is positive there) with that product, and the largest of zero and
+// all rows.
+void ck_cone_tangents(const double *values, const int32_t *starts, size_t groups, size_t lanes,
+                      const double *tau, double *tangents, double *products);
+void ck_cone_peaks(const double *values, const int32_t *starts, size_t groups, size_t lanes,
+                   double *peaks);
+// Adds sum b peak, sum b (peak - tangent), sum |b| (peak - tangent), [entries, lanes], where group g
+// has the coefficients of terms[g], outputs numbers that belong to entries from its offset.
+void ck_cone_term_sums(const double *peaks, const double *tangents, const double *coefficients,
+                       const int32_t *terms, const int32_t *offsets, size_t groups, size_t outputs,
+                       size_t lanes, double *values, double *slacks, double *sizes);
+// Adds sum c (c > 0 ? peak : tangent) with c = sign * projections[g].
+void ck_cone_term_atom(const double *peaks, const double *tangents, const double *projections,
+                       double sign, size_t groups, size_t lanes, double *out);
+// Adds to scores [h, lanes] the weighted crossings of each edge by the groups' rows.
+void ck_cone_term_scores(const double *values, const int32_t *starts, const double *weights,
+                         size_t groups, size_t h, size_t lanes, const double *edgeWeights,
+                         double *scores);

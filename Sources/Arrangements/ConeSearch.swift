@@ -1,0 +1,52 @@
+public import Tensors
+
+/// Branch and bound over simplicial cones: a bound on the dual norm over all cells, at any time.
+///
+/// The filters are covered by simplicial cones. On a cone with unit rays `w_j` every term that keeps its
+/// sign on all rays is linear; the others have linear majorants in the coordinates of `u = sum_j tau_j w_j`
+/// (`PairConeBound`, `TermConeBound`), whose maximum over the unit ball is bounded by a projection
+/// (`ConeProjection`). The cone of largest bound is halved first, at the edge where that takes most off
+/// the majorant at its maximiser. Halves inherit what is undecided.
+///
+/// **Rounding.** A computed value of `F` is off by at most `roundingError`. Decisions err by
+/// `(h + 2) 2^-52` per row and unit of `sum tau <= sqrt(h) * h`. Midpoints are rounded, so halves cover
+/// their parent up to `2^-52 sum tau` in each level; `F` changes by at most `mass` times that. All of it
+/// is in `margin`, which is added to every bound that is reported.
+///
+/// - Complexity: Exponential in `patchDimension` only: about `(mass / (bound - value))^((h - 1) / 2)` nodes
+///   of O(`undecided * h^2`) each.
+/// - Accuracy: `upperBound` is rigorous (`PricingIdentityTests`, `PricingHostileTests`).
+/// - Source: Branch and bound with concave majorants: Horst & Tuy, *Global Optimization*, 1996. The bounds
+///   are this package's.
+public struct ConeSearch: PricingOracle {
+  /// Largest patch dimension for which cones are covered.
+  public static let largestDimension = 16
+  /// Bytes of undecided terms kept; beyond them cones of small bound recompute theirs.
+  public var memory: Int
+
+  /// A search that keeps at most about `memory` bytes of lists.
+  public init(memory: Int = 1 << 30) { self.memory = memory }
+
+  /// Largest patch dimension the search takes.
+  public var maximumDimension: Int { Self.largestDimension }
+
+  /// Searches the cones until the request is met.
+  ///
+  /// - Parameters:
+  ///   - correlation: The function to bound.
+  ///   - request: Targets and limits.
+  /// - Returns: Local maxima and the bound over all filters.
+  /// - Precondition: `correlation.patchDimension <= maximumDimension`.
+  public func price(_ correlation: PooledCorrelation, _ request: PricingRequest) -> Pricing {
+    precondition(
+      correlation.patchDimension <= Self.largestDimension,
+      "ConeSearch: patch dimension \(correlation.patchDimension), at most \(Self.largestDimension)")
+    guard correlation.mass.isFinite else {
+      return Pricing(
+        filters: Matrix(rows: 0, columns: correlation.patchDimension), norms: [],
+        upperBound: .infinity, nodeCount: 0, ending: .tolerance)
+    }
+    var run = ConeSearchRun(correlation, request, memory: memory)
+    return run.solve()
+  }
+}

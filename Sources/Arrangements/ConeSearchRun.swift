@@ -1,0 +1,151 @@
+import Tensors
+
+/// The state of one branch and bound.
+struct ConeSearchRun {
+  /// Cones split in one round, whatever the number of threads.
+  private static let batch = 64
+
+  private let correlation: PooledCorrelation
+  private let request: PricingRequest
+  private let memory: Int
+  private let clock = ContinuousClock.now
+  private let bounds: ConeBoundPool
+  private let root: [Double]
+  private var ascent: CorrelationAscent
+  private var open = ConeHeap()
+  /// Largest bound of a cone that was not split.
+  private var closed = 0.0
+  private var nodeCount = 0
+  private var deepest = 0
+  private var listed = 0
+
+  init(_ correlation: PooledCorrelation, _ request: PricingRequest, memory: Int) {
+    self.correlation = correlation
+    self.request = request
+    self.memory = memory
+    bounds = ConeBoundPool(correlation)
+    root = correlation.linear.elements
+    ascent = CorrelationAscent(correlation)
+  }
+
+  /// Cones of no larger bound are not split.
+  private var cut: Double {
+    max(request.target - margin, ascent.largestNorm * (1 + request.relativeTolerance) - margin)
+  }
+
+  /// What rounding may hide in a bound; see `ConeSearch`.
+  private var margin: Double {
+    let h = Double(correlation.patchDimension)
+    let spread = h * h.squareRoot()
+    let terms = 4 * spread * (h + 4) + 4 * spread * Double(deepest + 8)
+    return 2 * spread * correlation.roundingError + correlation.mass * terms * 0x1p-52
+  }
+
+  mutating func solve() -> Pricing {
+    guard correlation.mass > 0 else { return result(.tolerance) }
+    if let starts = request.starts {
+      for j in 0..<starts.rows { ascent.climb(from: Array(starts.row(j))) }
+    }
+    if ascent.largestNorm > request.sufficient { return result(.sufficient, bound: .infinity) }
+    let roots = Self.rootCones(dimension: correlation.patchDimension).map {
+      ConeNode(rays: $0, depth: 0, linear: root, members: nil)
+    }
+    for start in stride(from: 0, to: roots.count, by: Self.batch) {
+      assess(Array(roots[start..<min(start + Self.batch, roots.count)]))
+      if let ending = interruption { return result(ending, bound: .infinity) }
+    }
+    while let top = open.largest, top > cut {
+      if ascent.largestNorm > request.sufficient { return result(.sufficient) }
+      if let ending = interruption { return result(ending) }
+      var halves: [ConeNode] = []
+      while halves.count < 2 * Self.batch, let node = open.removeLargest(above: cut) {
+        listed -= node.members?.count ?? 0
+        halves += node.halves(dimension: correlation.patchDimension)
+      }
+      assess(halves)
+    }
+    let isWithin = upperBound <= ascent.largestNorm * (1 + request.relativeTolerance)
+    return result(isWithin ? .tolerance : .target)
+  }
+
+  private var interruption: Pricing.Ending? {
+    if request.isInterrupted() { return .interrupted }
+    if nodeCount >= request.nodeLimit { return .nodeLimit }
+    let elapsed = (ContinuousClock.now - clock) / .seconds(1)
+    return elapsed >= request.seconds ? .timeLimit : nil
+  }
+
+  /// Bounds cones and keeps those that must be split.
+  private mutating func assess(_ nodes: [ConeNode]) {
+    let (cut, bounds) = (cut, bounds)
+    nonisolated(unsafe) let shared = nodes
+    Parallel.forEachChunk(of: nodes.count, chunk: 1, threads: request.threads) { index, _ in
+      bounds.withBound { $0.assess(shared[index], cut: cut) }
+    }
+    nodeCount += nodes.count
+    climb(from: nodes)
+    for node in nodes {
+      deepest = max(deepest, node.depth)
+      if node.bound > cut {
+        keep(node)
+      } else {
+        closed = max(closed, node.bound)
+      }
+    }
+  }
+
+  /// Ascends from the best points of the cones that exceed the largest norm known.
+  private mutating func climb(from nodes: [ConeNode]) {
+    let best = nodes.compactMap(\.candidate).sorted { $0.norm > $1.norm }.prefix(4)
+    for candidate in best
+    where candidate.norm > ascent.largestNorm
+      || (candidate.norm > request.target && ascent.found.count < 16)
+    {
+      ascent.climb(from: candidate.filter)
+    }
+  }
+
+  private mutating func keep(_ node: ConeNode) {
+    let count = node.members?.count ?? 0
+    if (listed + count) * 4 > memory {
+      (node.members, node.linear) = (nil, root)
+    } else {
+      listed += count
+    }
+    node.candidate = nil
+    open.insert(node)
+  }
+
+  private var upperBound: Double {
+    (max(open.largest ?? 0, closed, ascent.largestNorm) + margin) * (1 + 0x1p-40)
+  }
+
+  private func result(_ ending: Pricing.Ending, bound: Double? = nil) -> Pricing {
+    Pricing(
+      filters: Matrix(
+        rows: ascent.found.count, columns: correlation.patchDimension,
+        elements: ascent.found.flatMap(\.filter)),
+      norms: ascent.found.map(\.norm), upperBound: bound ?? upperBound, nodeCount: nodeCount,
+      ending: ending)
+  }
+
+  /// Cones that cover the space: orthants up to dimension 6, then those of a regular simplex.
+  static func rootCones(dimension h: Int) -> [[Double]] {
+    guard h > 6 else {
+      return (0..<1 << h).map { signs in
+        (0..<h * h).map { $0 / h != $0 % h ? 0 : (signs >> ($0 / h)) & 1 == 1 ? -1 : 1 }
+      }
+    }
+    // h + 1 unit vectors of sum zero; the cones leave out one each.
+    let scale = (1 + 1 / Double(h)).squareRoot()
+    let shift = ((Double(h) + 1).squareRoot() + 1) / (Double(h) * Double(h).squareRoot())
+    var vertices = (0..<h).map { i in (0..<h).map { $0 == i ? scale - shift : -shift } }
+    vertices.append([Double](repeating: 1 / Double(h).squareRoot(), count: h))
+    return (0...h).map { left in
+      vertices.indices.filter { $0 != left }.flatMap { i -> [Double] in
+        let length = vertices[i].reduce(0) { $0 + $1 * $1 }.squareRoot()
+        return vertices[i].map { $0 / length }
+      }
+    }
+  }
+}
