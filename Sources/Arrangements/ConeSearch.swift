@@ -1,4 +1,4 @@
-public import Tensors
+import Tensors
 
 /// Branch and bound over simplicial cones: a bound on the dual norm over all cells, at any time.
 ///

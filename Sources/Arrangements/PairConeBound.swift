@@ -12,6 +12,8 @@ final class PairConeBound: ConeBound {
   private let pairs: SignedPairs
   private let h: Int
   private let lanes: Int
+  /// Distance between the products with one ray and with the next.
+  private let stride: Int
   private let projection: ConeProjection
   private let tolerance: Double
   private let everything: [Int32]
@@ -46,9 +48,10 @@ final class PairConeBound: ConeBound {
     }
     kept = .allocate(capacity: count + 1)
     kept.initialize(repeating: 0, count: count + 1)
-    p = memory((count + 1) * lanes)
-    q = memory((count + 1) * lanes)
-    c = memory(count + 1)
+    stride = (count + 8) / 8 * 8
+    p = memory(stride * dimension)
+    q = memory(stride * dimension)
+    c = memory(stride)
     (atom, line, best) = (memory(lanes), memory(lanes), memory(lanes))
     (edgeWeights, scores) = (memory(dimension * lanes), memory(dimension * lanes))
   }
@@ -83,14 +86,13 @@ final class PairConeBound: ConeBound {
   private func decide(_ node: ConeNode) {
     let members = node.members ?? everything
     m = node.linear.withUnsafeMutableBufferPointer { linear in
-      members.withUnsafeBufferPointer { members in
-        guard let linear = linear.baseAddress, let members = members.baseAddress else { return 0 }
+      members.withUnsafeBufferPointer { buffer in
+        guard let linear = linear.baseAddress, let list = buffer.baseAddress else { return 0 }
         return pairs.plus.elements.withUnsafeBufferPointer { plus in
           pairs.minus.elements.withUnsafeBufferPointer { minus in
             ck_cone_pairs(
-              plus.baseAddress, minus.baseAddress, pairs.weights, members,
-              everything.count < 1 ? 0 : node.members?.count ?? everything.count,
-              projection.columns, h, lanes, tolerance, kept, p, q, c, linear)
+              plus.baseAddress, minus.baseAddress, pairs.weights, list, members.count,
+              projection.columns, h, lanes, tolerance, kept, p, q, c, stride, linear)
           }
         }
       }
@@ -106,7 +108,7 @@ final class PairConeBound: ConeBound {
     var bound = Double.infinity
     for round in 0...Self.atomLimit {
       for j in 0..<lanes { atom[j] = sign * line[j] }
-      ck_cone_pair_atom(first, second, c, m, lanes, best, atom)
+      ck_cone_pair_atom(first, second, c, m, h, stride, best, atom)
       if round > 0 {
         // The point of the present majorant is exact for the new atom: no gain, no further.
         var (now, new) = (0.0, 0.0)
@@ -128,7 +130,7 @@ final class PairConeBound: ConeBound {
   private func propose(_ node: ConeNode, at tau: UnsafePointer<Double>) {
     let (filter, length) = projection.filter(at: tau)
     guard length > 0 else { return }
-    var value = ck_cone_pair_value(p, q, c, m, lanes, tau)
+    var value = ck_cone_pair_value(p, q, c, m, h, stride, tau)
     for j in 0..<h { value += tau[j] * line[j] }
     let norm = abs(value) / length
     if norm > node.candidate?.norm ?? 0 { node.candidate = (filter, norm) }
@@ -138,7 +140,8 @@ final class PairConeBound: ConeBound {
     let (first, second) = sign > 0 ? (p, q) : (q, p)
     projection.writeEdgeWeights(at: best, into: edgeWeights)
     for i in 0..<h * lanes { scores[i] = 0 }
-    ck_cone_pair_scores(first, second, c, m, h, lanes, best, edgeWeights, scores)
+    ck_cone_pair_scores(
+      first, second, c, m, h, stride, lanes, best, edgeWeights, scores)
     node.edge = projection.edge(scores: scores, depth: node.depth)
   }
 }

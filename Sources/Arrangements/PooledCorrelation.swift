@@ -1,4 +1,4 @@
-public import Tensors
+import Tensors
 
 /// The function whose largest norm over unit filters is the dual norm: `F(u) = Phi(u)' nu`.
 ///

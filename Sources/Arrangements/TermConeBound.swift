@@ -139,10 +139,14 @@ final class TermConeBound: ConeBound {
     _ node: ConeNode, _ candidates: [Int32], _ range: Range<Int>, _ term: Int32
   ) {
     let isZeroBeaten = range.contains { states[$0] == 1 }
-    let living = range.filter { r in
-      states[r] != 0
-        && !range.contains { other in other != r && states[other] != 0 && beats(other, r) }
-    }
+    // One row, as with linear pooling, beats nothing and is beaten by nothing.
+    let living =
+      range.count == 1
+      ? range.filter { states[$0] != 0 }
+      : range.filter { r in
+        states[r] != 0
+          && !range.contains { other in other != r && states[other] != 0 && beats(other, r) }
+      }
     if living.count == 1, isZeroBeaten, states[living[0]] == 1 {
       let row = Int(candidates[living[0]])
       let offset = Int(offsets[Int(term)])

@@ -37,15 +37,15 @@ typedef double eight __attribute__((ext_vector_type(8), aligned(8)));
 CK_CLONES size_t ck_cone_pairs(const double *plus, const double *minus, const double *weights,
                                const int32_t *members, size_t count, const double *rays, size_t h,
                                size_t lanes, double tolerance, int32_t *kept, double *p, double *q,
-                               double *c, double *linear) {
+                               double *c, size_t stride, double *linear) {
   size_t m = 0;
+  double x_on_rays[16], y_on_rays[16];
   for (size_t i = 0; i < count; ++i) {
     const size_t unit = (size_t)members[i];
     const double *x = plus + unit * h, *y = minus + unit * h;
-    double *pm = p + m * lanes, *qm = q + m * lanes;
     int first, second;
-    PRODUCTS(x, pm, first);
-    PRODUCTS(y, qm, second);
+    PRODUCTS(x, x_on_rays, first);
+    PRODUCTS(y, y_on_rays, second);
     const double weight = weights[unit];
     if (first != 2 && second != 2) {
       if (first)
@@ -54,90 +54,88 @@ CK_CLONES size_t ck_cone_pairs(const double *plus, const double *minus, const do
         for (size_t k = 0; k < h; ++k) linear[k] -= weight * y[k];
       continue;
     }
-    if (first == 0)
-      for (size_t l = 0; l < lanes; ++l) pm[l] = 0;
-    if (second == 0)
-      for (size_t l = 0; l < lanes; ++l) qm[l] = 0;
+    for (size_t j = 0; j < h; ++j) {
+      p[j * stride + m] = first ? x_on_rays[j] : 0;
+      q[j * stride + m] = second ? y_on_rays[j] : 0;
+    }
     c[m] = weight;
     kept[m] = members[i];
     ++m;
+  }
+  // The loops below take eight units at a time.
+  for (size_t i = m; i % 8; ++i) {
+    c[i] = 0;
+    for (size_t j = 0; j < h; ++j) p[j * stride + i] = q[j * stride + i] = 0;
   }
   return m;
 }
 
 CK_CLONES double ck_cone_pair_value(const double *p, const double *q, const double *c,
-                                    size_t count, size_t lanes, const double *tau) {
-  double total = 0;
-  for (size_t i = 0; i < count; ++i) {
-    double x = 0, y = 0;
-    for (size_t b = 0; b < lanes; b += 8) {
-      const eight t = *(const eight *)(tau + b);
-      const eight px = *(const eight *)(p + i * lanes + b) * t;
-      const eight qx = *(const eight *)(q + i * lanes + b) * t;
-      x += SUM(px);
-      y += SUM(qx);
+                                    size_t count, size_t h, size_t stride, const double *tau) {
+  eight total = 0;
+  for (size_t i = 0; i < count; i += 8) {
+    eight x = 0, y = 0;
+    for (size_t j = 0; j < h; ++j) {
+      x += tau[j] * *(const eight *)(p + j * stride + i);
+      y += tau[j] * *(const eight *)(q + j * stride + i);
     }
-    total += c[i] * (fmax(x, 0) - fmax(y, 0));
+    total += *(const eight *)(c + i) * (POSITIVE(x) - POSITIVE(y));
   }
-  return total;
+  return SUM(total);
 }
 
+// The chord of the first part, the second part and the chord of both together, at tau.
+#define CHORDS(i)                                                                           \
+  eight chord = 0, other = 0, joint = 0;                                                    \
+  for (size_t j = 0; j < h; ++j) {                                                          \
+    const eight x_ = *(const eight *)(p + j * stride + (i)),                                \
+                y_ = *(const eight *)(q + j * stride + (i));                                \
+    chord += tau[j] * POSITIVE(x_);                                                         \
+    other += tau[j] * y_;                                                                   \
+    joint += tau[j] * POSITIVE(x_ - y_);                                                    \
+  }
+
 CK_CLONES void ck_cone_pair_atom(const double *p, const double *q, const double *c, size_t count,
-                                 size_t lanes, const double *tau, double *out) {
-  for (size_t i = 0; i < count; ++i) {
-    const double *pi = p + i * lanes, *qi = q + i * lanes;
-    double chord = 0, other = 0, joint = 0;
-    for (size_t b = 0; b < lanes; b += 8) {
-      const eight t = *(const eight *)(tau + b), x = *(const eight *)(pi + b),
-                  y = *(const eight *)(qi + b);
-      const eight first = t * POSITIVE(x), second = t * y, third = t * POSITIVE(x - y);
-      chord += SUM(first);
-      other += SUM(second);
-      joint += SUM(third);
-    }
-    const int isJoint = joint < chord - fmax(other, 0), isOn = other > 0;
-    for (size_t b = 0; b < lanes; b += 8) {
-      const eight x = *(const eight *)(pi + b), y = *(const eight *)(qi + b);
-      eight value;
-      if (isJoint)
-        value = POSITIVE(x - y);
-      else if (isOn)
-        value = POSITIVE(x) - y;
-      else
-        value = POSITIVE(x);
-      *(eight *)(out + b) += c[i] * value;
+                                 size_t h, size_t stride, const double *tau, double *out) {
+  eight sums[16];
+  for (size_t j = 0; j < h; ++j) sums[j] = 0;
+  for (size_t i = 0; i < count; i += 8) {
+    CHORDS(i)
+    const eight weight = *(const eight *)(c + i);
+    for (size_t j = 0; j < h; ++j) {
+      const eight x = *(const eight *)(p + j * stride + i), y = *(const eight *)(q + j * stride + i);
+      const eight alone = POSITIVE(x) - (other > 0 ? y : (eight)0);
+      sums[j] += weight * (joint < chord - POSITIVE(other) ? POSITIVE(x - y) : alone);
     }
   }
+  for (size_t j = 0; j < h; ++j) out[j] += SUM(sums[j]);
 }
 
 CK_CLONES void ck_cone_pair_scores(const double *p, const double *q, const double *c, size_t count,
-                                   size_t h, size_t lanes, const double *tau,
+                                   size_t h, size_t stride, size_t lanes, const double *tau,
                                    const double *edgeWeights, double *scores) {
-  for (size_t i = 0; i < count; ++i) {
-    const double *pi = p + i * lanes, *qi = q + i * lanes;
-    double chord = 0, other = 0, joint = 0;
-    for (size_t b = 0; b < lanes; b += 8) {
-      const eight t = *(const eight *)(tau + b), x = *(const eight *)(pi + b),
-                  y = *(const eight *)(qi + b);
-      const eight first = t * POSITIVE(x), second = t * y, third = t * POSITIVE(x - y);
-      chord += SUM(first);
-      other += SUM(second);
-      joint += SUM(third);
-    }
+  eight sums[128];
+  for (size_t e = 0; e < 128; ++e) sums[e] = 0;
+  for (size_t i = 0; i < count; i += 8) {
+    CHORDS(i)
     // What splitting can gain is at most the bound used.
-    const double most = joint < chord - fmax(other, 0) ? joint : INFINITY;
-    for (size_t j = 0; j < h; ++j) {
-      const double x = pi[j], size = fabs(x);
-      for (size_t b = 0; b < lanes; b += 8) {
-        const eight y = *(const eight *)(pi + b);
-        const eight reach = __builtin_elementwise_min(__builtin_elementwise_abs(y), (eight)size) *
-                            *(const eight *)(edgeWeights + j * lanes + b);
-        const eight gain = __builtin_elementwise_min(reach, (eight)most);
-        const eight crosses = x * y < 0 ? (eight)1 : (eight)0;
-        *(eight *)(scores + j * lanes + b) += c[i] * crosses * gain;
+    const eight most = joint < chord - POSITIVE(other) ? joint : (eight)INFINITY;
+    const eight weight = *(const eight *)(c + i);
+    size_t e = 0;
+    for (size_t j = 1; j < h; ++j) {
+      const eight x = *(const eight *)(p + j * stride + i);
+      for (size_t k = 0; k < j; ++k, ++e) {
+        const eight y = *(const eight *)(p + k * stride + i);
+        const eight reach = edgeWeights[j * lanes + k] *
+                            __builtin_elementwise_min(__builtin_elementwise_abs(x),
+                                                      __builtin_elementwise_abs(y));
+        const eight gain = weight * __builtin_elementwise_min(reach, most);
+        sums[e] += x * y < 0 ? gain : (eight)0;
       }
     }
   }
+  for (size_t j = 1, e = 0; j < h; ++j)
+    for (size_t k = 0; k < j; ++k, ++e) scores[j * lanes + k] += SUM(sums[e]);
 }
 
 CK_CLONES void ck_cone_values(const double *rows, const int32_t *members, size_t count,

@@ -121,20 +121,23 @@ size_t ck_sample_signs(const double *columns, size_t stride, const double *facto
 // is zero beyond h. Products of rows with rays have lanes numbers a row.
 //
 // Pairs c (x . u)_+ - c (y . u)_+: plus and minus [units, h], zero rows where a part is absent.
-// Appends the units undecided on the cone to kept, p, q, c and the others to linear [h]; their count.
+// Writes the units undecided on the cone to kept and c, and their products with ray j to
+// p[j * stride + i] and q[j * stride + i], filled up with zeros to a multiple of 8; adds the others to
+// linear [h]. Their count. h is at most 16.
 size_t ck_cone_pairs(const double *plus, const double *minus, const double *weights,
                      const int32_t *members, size_t count, const double *rays, size_t h,
                      size_t lanes, double tolerance, int32_t *kept, double *p, double *q, double *c,
-                     double *linear);
+                     size_t stride, double *linear);
 // sum c ((p . tau)_+ - (q . tau)_+).
 double ck_cone_pair_value(const double *p, const double *q, const double *c, size_t count,
-                          size_t lanes, const double *tau);
+                          size_t h, size_t stride, const double *tau);
 // Adds to out the linear majorant of the pairs that is least at tau, on every ray.
-void ck_cone_pair_atom(const double *p, const double *q, const double *c, size_t count,
-                       size_t lanes, const double *tau, double *out);
-// Adds to scores [h, lanes] what splitting each edge takes off the majorant at tau.
+void ck_cone_pair_atom(const double *p, const double *q, const double *c, size_t count, size_t h,
+                       size_t stride, const double *tau, double *out);
+// Adds to scores [h, lanes], below the diagonal, what splitting each edge takes off the majorant at
+// tau.
 void ck_cone_pair_scores(const double *p, const double *q, const double *c, size_t count, size_t h,
-                         size_t lanes, const double *tau, const double *edgeWeights,
+                         size_t stride, size_t lanes, const double *tau, const double *edgeWeights,
                          double *scores);
 // Products of rows with the rays; states: 0 not positive, 1 not negative, 2 of both signs.
 void ck_cone_values(const double *rows, const int32_t *members, size_t count, const double *rays,
