@@ -8,7 +8,9 @@ extension Certificate {
   /// The architecture as far as claims distinguish it.
   enum Subject: Sendable, Equatable {
     case relu, gated, linear
-    /// Pooling by maximum, with any activation.
+    /// ReLU and pooling by maximum.
+    case maxPooledReLU
+    /// Pooling by maximum, with any other activation.
     case maxPooled
   }
 
@@ -28,7 +30,10 @@ extension Certificate {
 
   private var reasonForNoBound: String {
     if lambda == 0 { return "lambda is 0, which leaves no dual bound" }
-    if subject == .maxPooled { return "max pooling has no enumeration-free bound here" }
+    if subject == .maxPooled {
+      return "max pooling has no bound here for this activation"
+    }
+    if bound == .none { return "max pooling has no bound here without a search" }
     return "the \(bound.rawValue) bound over \(scope) is too weak here"
   }
 

@@ -10,8 +10,9 @@ public import Tensors
 ///
 /// - for gated networks exactly over the gates given, and for linear networks exactly over all filters
 ///   (`MaskedDualNorm`),
-/// - for ReLU networks over all filters without enumerating cells (`SpectralDualNorm`),
-/// - not at all under max pooling, where the lower bound is 0.
+/// - for ReLU networks over all filters without enumerating cells (`SpectralDualNorm`), and by branch and bound over all
+///   cells where that is too loose (`SearchedDualNorm`), which includes max pooling,
+/// - not at all for linear and gated networks under max pooling, where the lower bound is 0.
 ///
 /// - Source: Weak duality and rescaling: Sahiner, Ergen, Pauly & Pilanci, *Vector-output ReLU Neural Network Problems are
 ///   Copositive Programs*, ICLR 2021; the spectral bounds are derived in `SpectralDualNorm` and `SignedDualNorm`.
@@ -41,14 +42,15 @@ public struct Certifier: Sendable {
   ///   - network: The network to certify, whoever trained it.
   ///   - gates: All gates of the gated program, `[P, h]`, used by the network or not; nil for other activations.
   ///   - targetGap: Relative gap that the verdict asks for.
+  ///   - effort: How hard to work on the bound for ReLU networks.
   /// - Returns: The certificate; a claim that fails is a verdict, not an error.
   /// - Throws: `CertificateError` when weights, images or `lambda` are not finite, or shapes do not agree;
   ///   `LAPACK.Failure` when a spectral iteration does not converge.
-  /// - Complexity: O(`n K h (m + P)`) for gated networks.
+  /// - Complexity: O(`n K h (m + P)`) for gated networks; for ReLU see `ConeSearch`.
   /// - Accuracy: The lower bound is reduced by bounds on its rounding errors. `objective` is a plain sum, within
   ///   about `1e-13` of itself unless the parts of predictions cancel, as those of nearly opposite neurons do.
   public func certify(
-    _ network: Network, gates: Matrix?, targetGap: Double
+    _ network: Network, gates: Matrix?, targetGap: Double, effort: BoundEffort = BoundEffort()
   ) throws -> Certificate {
     try check(network, targetGap: targetGap)
     let view = try ProblemView(
@@ -67,15 +69,18 @@ public struct Certifier: Sendable {
         place: "objective", expected: "a finite number", found: "\(decay)",
         advice: "The weights are too large for this data. Train the network again.")
     }
-    let norm = try view.dualNormUpperBound(gradient)
-    let lower = lowerBound(gradient: gradient, norm: norm)
+    let norm = try view.dualNormUpperBound(
+      gradient, target: sufficientNorm(gradient, objective: value + penalty, gap: targetGap),
+      hints: network.neuronCount > 0 ? network.filters : nil, effort: effort)
+    let lower = lowerBound(gradient: gradient, norm: norm?.norm)
     let outside = masks.flatMap { view.firstUnknown(among: $0) }
     let verdict = verdict(
       objective: value + penalty, lower: lower, outside: outside, targetGap: targetGap)
     return Certificate(
       objective: value + penalty, loss: value, regularization: penalty,
       weightDecayObjective: max(decay, value + penalty), lowerBound: lower,
-      dualNormUpperBound: norm, lambda: lambda, scope: view.scope, bound: view.bound,
+      dualNormUpperBound: norm?.norm, lambda: lambda, scope: view.scope,
+      bound: norm?.kind ?? .none,
       neuronCount: network.neuronCount, targetGap: targetGap, verdict: verdict,
       subject: view.subject)
   }
@@ -107,7 +112,23 @@ public struct Certifier: Sendable {
         place: "targets", expected: "finite numbers", found: "a gradient that is not finite",
         advice: "Repair the targets.")
     }
-    return try view.dualNormUpperBound(gradient)
+    return try view.dualNormUpperBound(gradient)?.norm
+  }
+
+  /// The largest dual norm that still proves a relative gap; 0 when none does.
+  private func sufficientNorm(_ gradient: Matrix, objective: Double, gap: Double) -> Double {
+    guard lambda > 0 else { return 0 }
+    let needed = objective - 0.999 * gap * objective
+    let proves: (Double) -> Bool = {
+      DualScale.best(loss: loss, gradient: gradient, limit: $0).lowerBound >= needed
+    }
+    var (low, high) = (0.0, 2.0)
+    guard proves(high) else { return 0 }
+    for _ in 0..<40 where high - low > 1e-9 * high {
+      let middle = 0.5 * (low + high)
+      if proves(middle) { high = middle } else { low = middle }
+    }
+    return lambda / high * (1 - 1e-11)
   }
 
   private func lowerBound(gradient: Matrix, norm: Double?) -> Double {

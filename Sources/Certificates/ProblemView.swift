@@ -10,8 +10,6 @@ struct ProblemView {
   let windows: PooledWindows
   /// The networks that bounds speak about.
   let scope: Certificate.Scope
-  /// How dual norms are bounded.
-  let bound: Certificate.BoundKind
   /// The architecture, as far as claims distinguish it.
   let subject: Certificate.Subject
   /// Distinct patterns of the gates given, for gated networks.
@@ -33,38 +31,65 @@ struct ProblemView {
     let masks = gates.map { Self.distinct(patches.patterns(of: $0)) }
     (self.patches, self.masks) = (patches, masks)
     scope = masks.map { .givenCells($0.count) } ?? .allCells
-    if weights == nil {
-      (bound, subject) = (.none, .maxPooled)
-    } else {
-      bound = activation == .relu ? .spectral : .exact
-      subject =
-        switch activation {
-        case .relu: .relu
-        case .gated: .gated
-        case .linear: .linear
-        }
-    }
+    subject =
+      switch (weights, activation) {
+      case (nil, .relu): .maxPooledReLU
+      case (nil, _): .maxPooled
+      case (_, .relu): .relu
+      case (_, .gated): .gated
+      case (_, .linear): .linear
+      }
   }
 
-  /// An upper bound on the dual norm of a dual point over the class; nil where none is known.
+  /// An upper bound on the dual norm of a dual point over the class, and how it was found; nil where none is known.
   ///
   /// Dual norms are homogeneous: the point is brought to moderate size first, and so are patches of extreme size, so that
   /// squares do not underflow.
-  func dualNormUpperBound(_ dual: Matrix) throws -> Double? {
-    guard case .linear(let weights) = windows else { return nil }
+  ///
+  /// - Parameters:
+  ///   - dual: Dual point, `[n, c]`.
+  ///   - target: Bounds at or below this need not be sharper.
+  ///   - hints: Filters that may have a large norm, `[m, h]`.
+  ///   - effort: How hard to work for ReLU networks.
+  func dualNormUpperBound(
+    _ dual: Matrix, target: Double = 0, hints: Matrix? = nil,
+    effort: BoundEffort = .withoutSearch
+  ) throws -> (norm: Double, kind: Certificate.BoundKind)? {
     let largest = dual.elements.reduce(0) { max($0, abs($1)) }
-    guard largest > 0 else { return 0 }
+    guard largest > 0 else { return subject == .maxPooled ? nil : (0, .exact) }
     let factor = Double(sign: .plus, exponent: Int(largest.exponent), significand: 1)
     var scaled = dual
     for e in scaled.elements.indices { scaled.elements[e] /= factor }
     let (patches, size) = patches.moderate
-    let bound =
-      subject == .relu
-      ? try SpectralDualNorm.upperBound(patches, weights: weights, dual: scaled)
-      : try MaskedDualNorm.upperBound(patches, weights: weights, masks: masks, dual: scaled)
-    guard bound > 0 else { return bound.isNaN ? .infinity : 0 }
+    guard
+      let (bound, kind) = try scaledBound(
+        scaled, patches, target: target / factor / size, hints: hints, effort: effort)
+    else { return nil }
+    guard bound > 0 else { return (bound.isNaN ? .infinity : 0, kind) }
     // The product must not be rounded to less.
-    return max(bound * factor * size, .leastNormalMagnitude)
+    return (max(bound * factor * size, .leastNormalMagnitude), kind)
+  }
+
+  private func scaledBound(
+    _ dual: Matrix, _ patches: PooledPatches, target: Double, hints: Matrix?, effort: BoundEffort
+  ) throws -> (norm: Double, kind: Certificate.BoundKind)? {
+    let isReLU = subject == .relu || subject == .maxPooledReLU
+    guard isReLU else {
+      guard case .linear(let weights) = windows else { return nil }
+      return (
+        try MaskedDualNorm.upperBound(patches, weights: weights, masks: masks, dual: dual), .exact
+      )
+    }
+    var best: (norm: Double, kind: Certificate.BoundKind)?
+    if effort.method != .branch, case .linear(let weights) = windows {
+      best = (try SpectralDualNorm.upperBound(patches, weights: weights, dual: dual), .spectral)
+    }
+    guard effort.method != .spectral, best.map({ $0.norm > target }) ?? true else { return best }
+    let searched = SearchedDualNorm.upperBound(
+      patches, windows: windows, dual: dual, target: target, hints: hints, effort: effort)
+    if let best, best.norm <= searched { return best }
+    // A search that ended before it covered the space bounds nothing.
+    return searched.isFinite || best != nil ? (searched, .branch) : nil
   }
 
   /// The first pattern that is none of the patterns given; nil when all are known.

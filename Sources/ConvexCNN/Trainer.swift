@@ -68,18 +68,22 @@ public struct Trainer: Sendable {
     }
     if solution.status == .interrupted { throw Interrupted(phase: "solve") }
     phases.replaceLast(by: solution.phases)
+    let effort = effort(after: phases.total)
     let certificate = try phases.time("certify") {
       try Certifier(images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
-        .certify(solution.network, gates: cells.gates, targetGap: configuration.gap)
+        .certify(
+          solution.network, gates: cells.gates, targetGap: configuration.gap,
+          effort: effort)
     }
     try requireUninterrupted("certify")
     let model = Model(
       configuration: configuration, samples: data.train.kind,
       standardization: task.standardization, lossName: task.loss.name, lambda: cells.lambda,
       network: solution.network, gates: cells.gates, certificate: certificate.record)
+    let status = status(of: solution, certificate)
     var result = try phases.time("evaluate") {
       try TrainingResult(
-        status: solution.status.rawValue, advice: solution.status.advice, certificate: certificate,
+        status: status.rawValue, advice: status.advice, certificate: certificate,
         cells: cells, model: model, data: data, threads: threads)
     }
     result.cellCount = solution.cellCount
@@ -121,10 +125,31 @@ public struct Trainer: Sendable {
       advice: "Give --cells, --gates, --seed and the training samples of the model to start from.")
   }
 
-  private func limits(gap: Double, iterations: Int) -> SolveLimits {
+  /// Seconds that the verifier may search where no limit is given.
+  public static let defaultSearchSeconds = 300.0
+
+  /// Share of the time limit that is kept for the verifier.
+  private static let verifierShare = 0.3
+
+  private func limits(gap: Double, iterations: Int, seconds: Double? = nil) -> SolveLimits {
     SolveLimits(
-      relativeGap: gap, iterations: iterations, seconds: maximumSeconds,
+      relativeGap: gap, iterations: iterations, seconds: seconds ?? maximumSeconds,
       isInterrupted: isInterrupted)
+  }
+
+  /// What the verifier may spend: what is left of the time limit.
+  private func effort(after seconds: Double) -> BoundEffort {
+    BoundEffort(
+      seconds: maximumSeconds.isFinite
+        ? max(maximumSeconds - seconds, 0.1 * maximumSeconds) : Self.defaultSearchSeconds,
+      isInterrupted: isInterrupted)
+  }
+
+  /// The certificate decides whether a problem is solved, whatever the solver thinks.
+  private func status(of solution: Solution, _ certificate: Certificate) -> SolveStatus {
+    if certificate.isEstablished { return .solved }
+    return solution.status == .solved && configuration.activation == .relu
+      && configuration.cells == .generate ? .converged : solution.status
   }
 
   private func solve(
@@ -169,13 +194,19 @@ public struct Trainer: Sendable {
   ) throws -> Solution {
     var settings = CellGeneration.Settings(seed: configuration.seed)
     if let maximum = configuration.maximumCells { settings.maximumNeurons = maximum }
-    let run = try CellGeneration(settings: settings).solve(
-      problem, start: start, limits: limits(gap: configuration.gap, iterations: 10_000),
+    let seconds =
+      maximumSeconds.isFinite ? (1 - Self.verifierShare) * maximumSeconds : .infinity
+    let run = try CellGeneration(settings: settings, oracle: ConeSearch()).solve(
+      problem, start: start,
+      limits: limits(gap: configuration.gap, iterations: 10_000, seconds: seconds),
       observer: observer)
     return Solution(
       network: run.network, status: run.status, cellCount: run.cellCount,
       estimatedGap: run.estimatedGap,
-      pricing: "multi-start ascent (a lower bound of the dual norm)", phases: run.phases)
+      pricing: run.pricedNodeCount > 0
+        ? "multi-start ascent, then all cells by branch and bound (\(run.pricedNodeCount) cones)"
+        : "multi-start ascent (a lower bound of the dual norm)",
+      phases: run.phases)
   }
 
   /// What a solver found.

@@ -1,4 +1,4 @@
-import Certificates
+public import Certificates
 import ConvexPrograms
 public import Convolutions
 import Solvers
@@ -62,12 +62,14 @@ extension Model {
   ///   - data: Training samples in the units of the data, and held-out ones that are only evaluated.
   ///   - lambda: Regularization strength, nil for the model's.
   ///   - targetGap: Relative gap asked for.
+  ///   - effort: How hard to work on the bound for ReLU networks.
   ///   - backend: Product used to find `lambdaMax` and for the accuracies; the certifier has its own.
   ///   - threads: Threads to use.
   /// - Returns: The result and whether the gap asked for is proven.
   /// - Throws: `InputError` when data and model do not go together, `CertificateError` when numbers are not finite.
   public func certified(
     on data: Dataset, lambda: Double? = nil, targetGap: Double,
+    effort: BoundEffort = BoundEffort(seconds: Trainer.defaultSearchSeconds),
     backend: ConvolutionBackend = .im2col, threads: Int = 1
   ) throws -> (result: TrainingResult, isEstablished: Bool) {
     try samples.check(data.train)
@@ -85,7 +87,7 @@ extension Model {
     let cells = try phases.time("lambda") { try task.cells(flags, gates: gates) }
     let certificate = try phases.time("certify") {
       try Certifier(images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
-        .certify(network, gates: gates, targetGap: targetGap)
+        .certify(network, gates: gates, targetGap: targetGap, effort: effort)
     }
     var result = try phases.time("evaluate") {
       try TrainingResult(

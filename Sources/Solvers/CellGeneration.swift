@@ -1,13 +1,15 @@
+public import Arrangements
 public import ConvexPrograms
 import Convolutions
 import Tensors
 
-/// Cell generation for ReLU networks with heuristic pricing.
+/// Cell generation for ReLU networks: column generation over cells, priced by ascent and then over all cells.
 ///
 /// Each round optimises the output weights over all filters found (a convex group lasso), polishes filters and
 /// weights together by L-BFGS on the same objective, drops neurons without weight, merges equal ones, and prices: it
 /// looks for filters `u` with `|Phi(u)' nu|_F > lambda` at the gradient `nu` of the loss. When none is left the
-/// network satisfies every optimality condition that the search could test; nothing is proven over all cells.
+/// network satisfies every optimality condition that the search could test. An exhaustive oracle then prices all cells: it
+/// finds what ascent missed, or bounds the dual norm of every filter, which proves the gap.
 ///
 /// - Source: Sahiner et al., ICLR 2021 (the dual constraint and its atoms); column generation as in fully-corrective
 ///   Frank-Wolfe. The polishing step is ours.
@@ -66,6 +68,10 @@ public struct CellGeneration: Sendable {
     public let dualNormRatio: Double
     /// Relative gap if the largest dual norm found were the true one: an estimate, not a certificate.
     public let estimatedGap: Double
+    /// Relative gap that the oracle's bound over all cells gives; nil where all cells were not priced.
+    public let provenGap: Double?
+    /// Cones, arcs or faces that pricing over all cells looked at, summed over the rounds.
+    public let pricedNodeCount: Int
     /// Rounds run.
     public let rounds: Int
     /// Filters that pricing found, each in its own cell or on a boundary, summed over the rounds.
@@ -76,16 +82,26 @@ public struct CellGeneration: Sendable {
 
   /// How this run searches.
   public let settings: Settings
+  /// Prices all cells when ascent finds no more; nil to end there.
+  public let oracle: (any PricingOracle)?
 
   /// A run with given settings.
-  public init(settings: Settings = Settings()) { self.settings = settings }
+  ///
+  /// - Parameters:
+  ///   - settings: How the run searches.
+  ///   - oracle: Prices all cells when ascent finds no more; nil to end there.
+  public init(settings: Settings = Settings(), oracle: (any PricingOracle)? = nil) {
+    self.settings = settings
+    self.oracle = oracle
+  }
 
   /// Trains a ReLU (or linear) network.
   ///
   /// - Parameters:
   ///   - problem: The problem; its strength must be positive.
   ///   - start: Network to start from, if there is one.
-  ///   - limits: `relativeGap` bounds the *estimated* gap at which the search stops.
+  ///   - limits: `relativeGap` is the gap to prove over all cells with an oracle, else bounds the *estimated* gap at
+  ///     which the search stops.
   ///   - observer: Receives a line per phase and round.
   /// - Returns: The best network found; its objective never exceeds the start's.
   /// - Throws: `ProgramError` when `start` has another architecture, the activation is gated, the strength is not
@@ -115,6 +131,7 @@ public struct CellGeneration: Sendable {
         advice: "Start from a network trained with the same model flags.")
     }
     var run = try CellGenerationRun(problem, settings: settings, start: start, limits: limits)
+    if problem.activation == .relu { run.oracle = oracle }
     return try run.solve(observer)
   }
 }
@@ -132,6 +149,10 @@ private struct CellGenerationRun {
   var cellCount = 0
   var ratio = Double.infinity
   var estimatedGap = 1.0
+  var oracle: (any PricingOracle)?
+  var terms: PatchTerms?
+  var provenGap: Double?
+  var pricedNodeCount = 0
   var seconds: [String: Double] = [:]
 
   init(
@@ -150,20 +171,31 @@ private struct CellGenerationRun {
     if network.neuronCount > 0 { try improve(gap: 1e-6, observer) }
     var status = try search(observer)
     var found = try finish(observer)
-    // The last pricing looks harder than those before and may find what they missed.
-    while status == .converged, estimatedGap > limits.relativeGap {
+    // The last pricing looks harder than those before and may find what they missed; so does that of all cells.
+    while status == .converged {
+      if estimatedGap <= limits.relativeGap {
+        guard let missed = priceAllCells() else { break }
+        report("all cells", observer)
+        if let provenGap, provenGap <= limits.relativeGap { status = .solved }
+        guard status == .converged, estimatedGap > limits.relativeGap else { break }
+        found = missed
+      }
       try extend(by: found)
       try improve(gap: min(1e-4, 0.01 * estimatedGap), observer)
       status = try search(observer)
       found = try finish(observer)
     }
     // Joining equal neurons may cost a rounding error; a start is never made worse.
-    if objective.total > first.objective.total { (network, objective) = first }
+    if objective.total > first.objective.total {
+      (network, objective, provenGap) = (first.network, first.objective, nil)
+      if status == .solved { status = .converged }
+    }
     objective = problem.objective(of: network)
     return CellGeneration.Result(
       network: network, status: status, objective: objective, dualNormRatio: ratio,
-      estimatedGap: estimatedGap, rounds: round, cellCount: cellCount,
-      phases: ["pricing", "master", "polish"].map { ($0, seconds[$0] ?? 0) })
+      estimatedGap: estimatedGap, provenGap: provenGap, pricedNodeCount: pricedNodeCount,
+      rounds: round, cellCount: cellCount,
+      phases: ["pricing", "all cells", "master", "polish"].map { ($0, seconds[$0] ?? 0) })
   }
 
   /// Rounds of pricing, weights and polishing, until pricing finds nothing, progress ends or a limit is reached.
@@ -294,13 +326,58 @@ private struct CellGenerationRun {
       of: problem, dual: gradient, known: network.neuronCount > 0 ? network.filters : nil)
     let largest = norms.first ?? 0
     ratio = largest / problem.lambda
-    let scale = largest > 0 ? problem.lambda / largest : .infinity
-    let bound = max(
-      0, bestScaledDual(loss: problem.loss, gradient: gradient, largestScale: scale).value)
-    estimatedGap = objective.total > 0 ? max(0, objective.total - bound) / objective.total : 0
+    estimatedGap = relativeGap(gradient, dualNorm: largest)
     let violated = norms.indices.filter { norms[$0] > problem.lambda * (1 + 1e-9) }
     seconds["pricing", default: 0] += clock.seconds
     return filters.selectingRows(Array(violated.prefix(settings.filtersPerRound)))
+  }
+
+  /// Prices all cells at the present network: sets the proven gap, and returns the filters above lambda.
+  ///
+  /// - Returns: Filters that ascent missed, largest norm first; nil without an oracle or when it cannot help.
+  private mutating func priceAllCells() -> Matrix? {
+    guard let oracle, problem.geometry.patchDimension <= oracle.maximumDimension else { return nil }
+    let clock = Stopwatch()
+    let terms = self.terms ?? problem.patchTerms
+    self.terms = terms
+    let gradient = problem.loss.gradient(at: problem.predictions(of: network))
+    let isInterrupted = limits.isInterrupted
+    let request = PricingRequest(
+      target: sufficientNorm(gradient), relativeTolerance: 1e-9,
+      starts: network.neuronCount > 0 ? network.filters : nil,
+      seconds: max(0, limits.seconds - watch.seconds), threads: problem.threads,
+      isInterrupted: isInterrupted)
+    let pricing = oracle.price(terms.correlation(with: gradient), request)
+    pricedNodeCount += pricing.nodeCount
+    provenGap =
+      pricing.upperBound.isFinite ? relativeGap(gradient, dualNorm: pricing.upperBound) : nil
+    ratio = max(ratio, pricing.largestNorm / problem.lambda)
+    estimatedGap = max(estimatedGap, relativeGap(gradient, dualNorm: pricing.largestNorm))
+    seconds["all cells", default: 0] += clock.seconds
+    let violated = pricing.norms.indices.filter { pricing.norms[$0] > problem.lambda * (1 + 1e-9) }
+    return pricing.filters.selectingRows(Array(violated.prefix(settings.filtersPerRound)))
+  }
+
+  /// Relative gap of the network if a number bounds the dual norm of the gradient.
+  private func relativeGap(_ gradient: Matrix, dualNorm: Double) -> Double {
+    let scale = dualNorm > 0 ? problem.lambda / dualNorm : .infinity
+    let bound = max(
+      0, bestScaledDual(loss: problem.loss, gradient: gradient, largestScale: scale).value)
+    return objective.total > 0 ? max(0, objective.total - bound) / objective.total : 0
+  }
+
+  /// The largest dual norm that proves the gap asked for, a little less for the certifier's margins; 0 when none does.
+  private func sufficientNorm(_ gradient: Matrix) -> Double {
+    var (low, high) = (0.5, 1e3)
+    let proves: (Double) -> Bool = {
+      relativeGap(gradient, dualNorm: $0 * problem.lambda) <= 0.99 * limits.relativeGap
+    }
+    guard proves(low) else { return 0 }
+    for _ in 0..<50 {
+      let middle = (low * high).squareRoot()
+      if proves(middle) { low = middle } else { high = middle }
+    }
+    return low * problem.lambda
   }
 
   /// Takes a network when its objective is no higher, up to a relative slack.

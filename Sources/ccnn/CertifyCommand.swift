@@ -9,7 +9,8 @@ struct CertifyCommand: ParsableCommand {
     discussion: """
       The data are the training data: with --dataset its training part, with --test-fraction and \
       --seed what is left after the split. Exit code 2 when --gap is given and not proven.
-      The bounds of this version need no search and end by themselves, so --max-seconds is refused.
+      For ReLU networks the bound without search comes first; where it misses --gap, branch and bound \
+      over all cells goes on for --max-seconds (300 if not given). Its bound holds whenever it ends.
       """)
 
   @Option(help: ArgumentHelp("The model.", valueName: "file.safetensors"))
@@ -33,8 +34,8 @@ struct CertifyCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "auto, exact (gated and linear networks) or spectral (ReLU, linear pooling); branch and sdp "
-        + "are refused in this version.", valueName: "kind"))
+      "auto, exact (gated and linear networks), spectral (ReLU, linear pooling) or branch (ReLU, patch "
+        + "dimension up to 16); sdp is refused in this version.", valueName: "kind"))
   var bound = "auto"
 
   @Option(help: convolutionHelp)
@@ -44,11 +45,6 @@ struct CertifyCommand: ParsableCommand {
     var problems = OptionProblems()
     data.check(&problems)
     common.check(&problems)
-    if let limit = common.maxSeconds {
-      problems.add(
-        "--max-seconds", value: "\(limit)", expected: "no value with certify in this version",
-        advice: "Its bounds need no search and end by themselves; leave the flag out.")
-    }
     problems.check("--lambda", lambda, "a finite number > 0") { $0 > 0 }
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     _ = problems.choice("--bound", bound, among: ["auto", "exact", "branch", "sdp", "spectral"])
@@ -63,6 +59,10 @@ struct CertifyCommand: ParsableCommand {
     Interruption.watch()
     let (result, isEstablished) = try network.certified(
       on: inputs, lambda: lambda, targetGap: gap ?? network.configuration.gap,
+      effort: BoundEffort(
+        method: BoundEffort.Method(rawValue: bound) ?? .automatic,
+        seconds: common.maxSeconds ?? Trainer.defaultSearchSeconds,
+        isInterrupted: { Interruption.isRequested }),
       backend: convolution, threads: common.threadCount)
     if Interruption.isRequested {
       throw Failure(code: 130, message: "interrupted during certify; nothing was written.")
@@ -82,8 +82,15 @@ struct CertifyCommand: ParsableCommand {
   /// Refuses a kind of bound that this architecture does not have.
   private func requireBound(of model: Model) throws {
     let isLinearPooling = model.network.pooling.kind != .max
-    let available =
-      !isLinearPooling ? [] : model.network.activation == .relu ? ["spectral"] : ["exact"]
+    var available: [String] = []
+    if model.network.activation == .relu {
+      if isLinearPooling { available.append("spectral") }
+      if model.network.geometry.patchDimension <= ConeSearch.largestDimension {
+        available.append("branch")
+      }
+    } else if isLinearPooling {
+      available.append("exact")
+    }
     guard bound != "auto", !available.contains(bound) else { return }
     throw InputError(
       .usage, "--bound", expected: (["auto"] + available).joined(separator: " or "),
