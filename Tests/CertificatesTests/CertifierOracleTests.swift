@@ -10,6 +10,7 @@ struct CertifierOracleTests {
   /// A fixture as a problem in the mean-loss scaling.
   struct Problem {
     let certifier: Certifier
+    let loss: any Loss
     let network: Network
     let optimum: Double
 
@@ -28,6 +29,7 @@ struct CertifierOracleTests {
             },
             count: fixture.targets.columns)
         }
+      self.loss = loss
       certifier = Certifier(
         images: Tensor(
           shape: [n, 1, 1, fixture.signals.columns], elements: fixture.signals.elements),
@@ -52,11 +54,65 @@ struct CertifierOracleTests {
   func lowerBoundIsBelowTheOptimumAndNotTrivial(fixture: PlanarFixture) throws {
     let problem = try Problem(fixture)
     let certificate = try problem.certifier.certify(
-      problem.network, gates: nil, targetGap: 1e-3)
+      problem.network, gates: nil, targetGap: 1e-3, effort: .withoutSearch)
     #expect(certificate.lowerBound <= problem.optimum * (1 + 3e-6))
     #expect(certificate.lowerBound >= 0.3 * problem.optimum)
     #expect(certificate.bound == .spectral)
     #expect(certificate.scope == .allCells)
+  }
+
+  @Test(arguments: PlanarFixture.all)
+  func branchAndBoundProvesTheNearlyOptimalNetwork(fixture: PlanarFixture) throws {
+    // The networks come from an interior-point solver; their dual norms exceed lambda by up to 1e-4.
+    let problem = try Problem(fixture)
+    let certificate = try problem.certifier.certify(
+      problem.network, gates: nil, targetGap: 2e-4)
+    #expect(certificate.isEstablished)
+    #expect(certificate.lowerBound <= problem.optimum * (1 + 3e-6))
+    #expect(certificate.bound == .branch)
+    #expect(certificate.scope == .allCells)
+  }
+
+  @Test(arguments: PlanarFixture.all)
+  func aNudgedWeightIsNotProven(fixture: PlanarFixture) throws {
+    let problem = try Problem(fixture)
+    var network = problem.network
+    network.filters.elements[0] += 0.03
+    let certificate = try problem.certifier.certify(network, gates: nil, targetGap: 2e-4)
+    #expect(!certificate.isEstablished)
+  }
+
+  @Test(arguments: PlanarFixture.all, [0.8, 1.25])
+  func anotherStrengthIsNotProven(fixture: PlanarFixture, factor: Double) throws {
+    let problem = try Problem(fixture, lambdaFactor: factor)
+    let certificate = try problem.certifier.certify(
+      problem.network, gates: nil, targetGap: 2e-4)
+    #expect(!certificate.isEstablished)
+  }
+
+  @Test(arguments: PlanarFixture.all)
+  func otherDataAreNotProven(fixture: PlanarFixture) throws {
+    let problem = try Problem(fixture)
+    let n = fixture.signals.rows
+    let images = Tensor(
+      shape: [n, 1, 1, fixture.signals.columns], elements: fixture.signals.elements)
+    let strength = fixture.beta / Double(n)
+    // One sample less, and the targets of two samples that differ exchanged.
+    let rest = Array(0..<n - 1)
+    let fewer = Certifier(
+      images: Tensor(
+        shape: [n - 1, 1, 1, fixture.signals.columns],
+        elements: Array(images.elements[..<((n - 1) * fixture.signals.columns)])),
+      loss: problem.loss.selecting(rest), lambda: strength)
+    let other = (1..<n).first { fixture.targets.row($0) != fixture.targets.row(0) } ?? 1
+    var order = Array(0..<n)
+    order.swapAt(0, other)
+    let swapped = Certifier(
+      images: images, loss: problem.loss.selecting(order), lambda: strength)
+    for certifier in [fewer, swapped] {
+      let certificate = try certifier.certify(problem.network, gates: nil, targetGap: 2e-4)
+      #expect(!certificate.isEstablished)
+    }
   }
 
   @Test(arguments: PlanarFixture.all, 1...6)

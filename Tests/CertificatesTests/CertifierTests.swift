@@ -163,7 +163,8 @@ struct CertifierTests {
     let certifier = Certifier(
       images: ObjectiveTwin(signals: problem.signals).images,
       loss: SquaredLoss(targets: problem.targets), lambda: 0.3, threads: 1)
-    let certificate = try certifier.certify(network, gates: gates, targetGap: 0.1)
+    let certificate = try certifier.certify(
+      network, gates: gates, targetGap: 0.1, effort: .withoutSearch)
     let predictions = ObjectiveTwin(signals: problem.signals).predictions(of: network)
     let expected = SquaredLoss(targets: problem.targets).value(at: predictions)
     #expect(abs(certificate.loss - expected) <= 1e-12 * expected)
@@ -175,7 +176,7 @@ struct CertifierTests {
         == (pooling.hasPrefix("max") ? .none : activation == .relu ? .spectral : .exact))
   }
 
-  @Test func maxPoolingClaimsNothing() throws {
+  @Test func maxPoolingClaimsNothingWithoutSearch() throws {
     let problem = try planted()
     let network = try Network(
       geometry: problem.network.geometry, pooling: Pooling(.max), activation: .relu,
@@ -183,15 +184,22 @@ struct CertifierTests {
     let certifier = Certifier(
       images: ObjectiveTwin(signals: problem.signals).images,
       loss: SquaredLoss(targets: problem.targets), lambda: 0.3, threads: 1)
-    let certificate = try certifier.certify(network, gates: nil, targetGap: 0.5)
+    let certificate = try certifier.certify(
+      network, gates: nil, targetGap: 0.5, effort: .withoutSearch)
     #expect(certificate.bound == .none)
     #expect(certificate.lowerBound == 0)
     #expect(certificate.dualNormUpperBound == nil)
     #expect(certificate.verdict == .nothingProven)
     let claim =
-      "Nothing proven beyond the loss being non-negative (max pooling has no enumeration-free "
-      + "bound here). Global optimality is not proven."
+      "Nothing proven beyond the loss being non-negative (max pooling has no bound here without a "
+      + "search). Global optimality is not proven."
     #expect(certificate.claim == claim)
+    // Branch and bound covers the winners of max pooling too.
+    let searched = try certifier.certify(network, gates: nil, targetGap: 0.5)
+    #expect(searched.bound == .branch)
+    #expect(searched.lowerBound > 0)
+    #expect(searched.lowerBound < searched.objective)
+    #expect(searched.verdict == .gapAboveTarget)
   }
 
   @Test func blankImagesAndNoNeuronsAreOptimal() throws {

@@ -61,7 +61,7 @@ struct ClaimTests {
     #expect(
       missed.claim
         == "Proven over all cells: the objective is at most 1.09091 times the global optimum "
-        + "(lower bound 1.37, spectral). Global optimality is not proven.")
+        + "(lower bound 1.37, branch). Global optimality is not proven.")
     let reached = try certificate(.relu, output: 2, target: 0.1)
     #expect(
       reached.claim

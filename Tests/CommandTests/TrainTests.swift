@@ -95,20 +95,25 @@ struct TrainTests {
     #expect(abs(try number(restarted, "objective") - objective) <= 1e-12 * objective)
   }
 
-  @Test func reluTrainingClaimsNoGlobalOptimum() throws {
+  @Test func reluTrainingIsProvenOverAllCells() throws {
     let folder = try Folder()
     defer { folder.remove() }
     let (output, json) = try trained(TinyData.train, folder)
     #expect(output.code == 0)
     let bound = try #require(json["bound"] as? String)
-    #expect(bound == "spectral" || bound == "none")
+    #expect(bound == "branch")
+    let status = try #require(json["status"] as? String)
+    #expect(status == "solved")
+    let gap = try number(json, "relativeGap")
+    #expect(gap <= 1e-3)
     let missing = Self.keys.filter { json[$0] == nil }
     #expect(missing == [])
     let lower = try number(json, "lowerBound")
     let objective = try number(json, "objective")
     #expect(lower <= objective)
     let claim = try #require(json["claim"] as? String)
-    #expect(claim.contains("not proven"))
+    #expect(claim.hasPrefix("Proven over all cells: within"))
+    #expect(!claim.contains("not proven"))
   }
 
   @Test(arguments: [
@@ -180,7 +185,11 @@ struct TrainTests {
     let folder = try Folder()
     defer { folder.remove() }
     try TinyData.write(to: folder)
-    let flags = TinyData.train + ["--pooling", "max", "--require-gap", "--output", "m.safetensors"]
+    // Filters of 17 entries are beyond branch and bound, and max pooling has no other bound.
+    let flags = [
+      "train", "--images", "images.npy", "--labels", "labels.npy", "--filter", "4x4", "--bias",
+      "--lambda-ratio", "0.1", "--pooling", "max", "--require-gap", "--output", "m.safetensors",
+    ]
     let output = try Tool.run(flags, in: folder)
     #expect(output.code == 2)
     #expect(output.error.contains("expected a proven relative gap"))

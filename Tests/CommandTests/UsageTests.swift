@@ -80,7 +80,7 @@ struct UsageTests {
       "baseline", "--dataset", "digits", "--filter", "3x3", "--optimizer", "lbfgs",
       "--learning-rate", "0.1",
     ],
-    ["certify", "--model", "m", "--dataset", "digits", "--max-seconds", "9"],
+    ["certify", "--model", "m", "--dataset", "digits", "--max-seconds", "0"],
   ])
   func incompleteCommandIsRefused(arguments: [String]) throws {
     let output = try Tool.run(arguments)
