@@ -63,6 +63,7 @@ extension ConeProjection {
   /// - Parameters:
   ///   - scores: Gains `[h, lanes]`, symmetric up to rounding.
   ///   - depth: Depth of the node.
+  /// - Returns: The numbers of the two rays.
   func edge(scores: UnsafePointer<Double>, depth: Int) -> (Int, Int) {
     let longest = longestEdge
     guard depth % 6 != 5 else { return longest }

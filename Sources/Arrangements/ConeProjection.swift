@@ -142,6 +142,7 @@ final class ConeProjection {
   /// - Parameters:
   ///   - function: Values on the rays, `lanes` numbers.
   ///   - kept: What `combined` is afterwards.
+  /// - Returns: The bound, valid whatever the quality of the solution.
   func bound(of function: [Double], restoring kept: [Double]) -> Double {
     // The function stands in for the first atom while it is looked at alone.
     let point = (0..<lanes).map { tau[$0] }

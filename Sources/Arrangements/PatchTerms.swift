@@ -90,7 +90,7 @@ public struct PatchTerms: Sendable {
   ///
   /// - Parameters:
   ///   - patches: Stacked patches `[n * K, h]`.
-  ///   - windows: Window of each position, length `K`.
+  ///   - positions: Window of each position, length `K`.
   ///   - windowCount: Number of windows.
   public init(patches: Matrix, maximumOver positions: [Int], windowCount: Int) {
     let (count, h) = (positions.count, patches.columns)
@@ -130,6 +130,7 @@ public struct PatchTerms: Sendable {
   /// The correlation `u -> Phi(u)' nu` with a dual point.
   ///
   /// - Parameter dual: Dual point `nu` of shape `[n, c]`.
+  /// - Returns: The function whose largest norm over unit filters is the dual norm of `nu`.
   /// - Complexity: O(`n K c`).
   public func correlation(with dual: Matrix) -> PooledCorrelation {
     precondition(

@@ -49,6 +49,7 @@ public struct PooledCorrelation: Sendable {
   /// The value `F(u)`, of length `a c`.
   ///
   /// - Parameter u: Filter of length `patchDimension`.
+  /// - Returns: The value; entry `q * c + j` belongs to window `q` and output `j`.
   /// - Complexity: O(`rows * patchDimension + terms * c`).
   public func value(at u: [Double]) -> [Double] { evaluate(u).value }
 

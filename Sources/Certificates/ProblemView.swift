@@ -51,6 +51,8 @@ struct ProblemView {
   ///   - target: Bounds at or below this need not be sharper.
   ///   - hints: Filters that may have a large norm, `[m, h]`.
   ///   - effort: How hard to work for ReLU networks.
+  /// - Returns: The bound, at least the dual norm, and its kind.
+  /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
   func dualNormUpperBound(
     _ dual: Matrix, target: Double = 0, hints: Matrix? = nil,
     effort: BoundEffort = .withoutSearch

@@ -171,6 +171,8 @@ private struct CellGenerationRun {
     if network.neuronCount > 0 { try improve(gap: 1e-6, observer) }
     var status = try search(observer)
     var found = try finish(observer)
+    // A search that ended for want of progress may have arrived.
+    if status == .stalled, estimatedGap <= limits.relativeGap { status = .converged }
     // The last pricing looks harder than those before and may find what they missed; so does that of all cells.
     while status == .converged {
       if estimatedGap <= limits.relativeGap {
@@ -184,6 +186,7 @@ private struct CellGenerationRun {
       try improve(gap: min(1e-4, 0.01 * estimatedGap), observer)
       status = try search(observer)
       found = try finish(observer)
+      if status == .stalled, estimatedGap <= limits.relativeGap { status = .converged }
     }
     // Joining equal neurons may cost a rounding error; a start is never made worse.
     if objective.total > first.objective.total {
