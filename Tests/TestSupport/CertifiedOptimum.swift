@@ -1,6 +1,6 @@
 public import ConvexPrograms
 import Convolutions
-import Tensors
+public import Tensors
 
 /// A ReLU problem on signals whose optimum over all cells is known between two bounds that agree to `1e-11`.
 ///
@@ -39,6 +39,14 @@ public struct CertifiedOptimum: Sendable, CustomStringConvertible {
 
   /// Regularization strength of the mean-loss objective.
   public var lambda: Double { beta / Double(sampleCount) }
+
+  /// The signals as a batch of shape `[n, 1, 1, length]`.
+  public var images: Tensor {
+    var numbers = OracleNumbers(seed: seed)
+    return Tensor(
+      shape: [sampleCount, 1, 1, length],
+      elements: numbers.matrix(rows: sampleCount, columns: length).elements)
+  }
 
   /// The problem on mean losses.
   ///
