@@ -50,6 +50,17 @@ extension Certificate {
 
   private var boundedClaim: String {
     let evidence = "(lower bound \(Self.roundedDown(lowerBound)), \(bound.rawValue))"
+    let beyond =
+      unrestrictedLowerBound.map {
+        " Over all filters the optimum is at least \(Self.roundedDown($0))."
+      } ?? ""
+    if case .leadingDirections = scope {
+      return verdict == .established
+        ? "Proven over \(scope): \(within) of the best network with such filters, any width "
+          + "\(evidence).\(beyond)"
+        : "Proven over \(scope): the objective is at most \(ratio) times the optimum of such filters "
+          + "\(evidence).\(beyond) Global optimality is not proven."
+    }
     if verdict == .established {
       return "Proven over \(scope): \(within) of the global optimum, any width \(evidence)."
     }

@@ -12,12 +12,15 @@ public struct Certificate: Sendable, Equatable {
     case allCells
     /// Gated networks whose gates have the patterns given; the number counts distinct patterns.
     case givenCells(Int)
+    /// All networks with filters in the span of as many leading directions of the patches.
+    case leadingDirections(Int)
 
-    /// `all cells` or `the N cells given`.
+    /// `all cells`, `the N cells given` or `all cells in N leading directions`.
     public var description: String {
       switch self {
       case .allCells: "all cells"
       case .givenCells(let count): "the \(count) cells given"
+      case .leadingDirections(let count): "all cells in \(count) leading directions"
       }
     }
   }
@@ -58,6 +61,8 @@ public struct Certificate: Sendable, Equatable {
   public let weightDecayObjective: Double
   /// Proven lower bound on the objective of every network in the scope, at least 0.
   public let lowerBound: Double
+  /// Proven lower bound over all filters, where `scope` has only some directions; nil otherwise.
+  public let unrestrictedLowerBound: Double?
   /// Upper bound on the dual norm of the gradient of the loss; nil where none is known.
   public let dualNormUpperBound: Double?
   /// Regularization strength of the objective.

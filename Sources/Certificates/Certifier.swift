@@ -41,6 +41,7 @@ public struct Certifier: Sendable {
   /// - Parameters:
   ///   - network: The network to certify, whoever trained it.
   ///   - gates: All gates of the gated program, `[P, h]`, used by the network or not; nil for other activations.
+  ///   - directions: Orthonormal directions `[r, h]` in whose span the filters of the class lie; nil for all filters.
   ///   - targetGap: Relative gap that the verdict asks for.
   ///   - effort: How hard to work on the bound for ReLU networks.
   /// - Returns: The certificate; a claim that fails is a verdict, not an error.
@@ -50,15 +51,20 @@ public struct Certifier: Sendable {
   /// - Accuracy: The lower bound is reduced by bounds on its rounding errors. `objective` is a plain sum, within
   ///   about `1e-13` of itself unless the parts of predictions cancel, as those of nearly opposite neurons do.
   public func certify(
-    _ network: Network, gates: Matrix?, targetGap: Double, effort: BoundEffort = BoundEffort()
+    _ network: Network, gates: Matrix?, directions: Matrix? = nil, targetGap: Double,
+    effort: BoundEffort = BoundEffort()
   ) throws -> Certificate {
     try check(network, targetGap: targetGap)
+    try directions.map {
+      try ProblemView.check(
+        $0, filters: network.filters, dimension: network.geometry.patchDimension)
+    }
     let view = try ProblemView(
       images: images, geometry: network.geometry, pooling: network.pooling,
-      activation: network.activation, gates: gates, threads: threads)
-    let masks = network.gates.map { view.patches.patterns(of: $0) }
+      activation: network.activation, gates: gates, directions: directions, threads: threads)
+    let masks = network.gates.map { view.allPatches.patterns(of: $0) }
     let predictions = CertifiedPredictions(
-      patches: view.patches, windows: view.windows, activation: network.activation,
+      patches: view.allPatches, windows: view.windows, activation: network.activation,
       filters: network.filters, masks: masks, outputWeights: network.outputWeights
     ).values()
     let (value, gradient) = loss.valueAndGradient(at: predictions)
@@ -73,12 +79,16 @@ public struct Certifier: Sendable {
       gradient, target: sufficientNorm(gradient, objective: value + penalty, gap: targetGap),
       hints: network.neuronCount > 0 ? network.filters : nil, effort: effort)
     let lower = lowerBound(gradient: gradient, norm: norm?.norm)
+    let unrestricted = try norm.flatMap {
+      try view.unrestrictedUpperBound(gradient, restricted: $0.norm)
+    }
     let outside = masks.flatMap { view.firstUnknown(among: $0) }
     let verdict = verdict(
       objective: value + penalty, lower: lower, outside: outside, targetGap: targetGap)
     return Certificate(
       objective: value + penalty, loss: value, regularization: penalty,
       weightDecayObjective: max(decay, value + penalty), lowerBound: lower,
+      unrestrictedLowerBound: unrestricted.map { lowerBound(gradient: gradient, norm: $0) },
       dualNormUpperBound: norm?.norm, lambda: lambda, scope: view.scope,
       bound: norm?.kind ?? .none,
       neuronCount: network.neuronCount, targetGap: targetGap, verdict: verdict,

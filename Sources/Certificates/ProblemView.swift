@@ -4,8 +4,12 @@ import Tensors
 
 /// The data, pooling and class of networks of one certificate, read by code of the certifier alone.
 struct ProblemView {
-  /// Patches of the data.
+  /// Patches of the data, in the coordinates of the directions where there are some.
   let patches: PooledPatches
+  /// Patches of the data in their own coordinates.
+  let allPatches: PooledPatches
+  /// Directions that filters are restricted to, `[r, h]`; nil for all filters.
+  let directions: Matrix?
   /// Pooling of the responses.
   let windows: PooledWindows
   /// The networks that bounds speak about.
@@ -20,17 +24,20 @@ struct ProblemView {
   /// - Throws: `CertificateError` when shapes do not agree.
   init(
     images: Tensor, geometry: PatchGeometry, pooling: Pooling, activation: Activation,
-    gates: Matrix?, threads: Int
+    gates: Matrix?, directions: Matrix? = nil, threads: Int
   ) throws {
     try Self.checkGates(gates, activation: activation, dimension: geometry.patchDimension)
     windows = try PatchReader.windows(of: pooling, geometry: geometry)
     let weights: Matrix? = if case .linear(let weights) = windows { weights } else { nil }
-    let patches = PooledPatches(
+    let allPatches = PooledPatches(
       rows: try PatchReader.rows(of: images, geometry: geometry), sampleCount: images.shape[0],
       threads: threads)
-    let masks = gates.map { Self.distinct(patches.patterns(of: $0)) }
-    (self.patches, self.masks) = (patches, masks)
-    scope = masks.map { .givenCells($0.count) } ?? .allCells
+    let masks = gates.map { Self.distinct(allPatches.patterns(of: $0)) }
+    patches = directions.map { Self.project(allPatches, on: $0) } ?? allPatches
+    (self.allPatches, self.directions, self.masks) = (allPatches, directions, masks)
+    scope =
+      masks.map { .givenCells($0.count) }
+      ?? directions.map { .leadingDirections($0.rows) } ?? .allCells
     subject =
       switch (weights, activation) {
       case (nil, .relu): .maxPooledReLU
@@ -62,14 +69,40 @@ struct ProblemView {
     let factor = Double(sign: .plus, exponent: Int(largest.exponent), significand: 1)
     var scaled = dual
     for e in scaled.elements.indices { scaled.elements[e] /= factor }
-    let (patches, size) = patches.moderate
+    let (patches, size) = directions == nil ? patches.moderate : (patches, 1)
     guard
       let (bound, kind) = try scaledBound(
         scaled, patches, target: target / factor / size, hints: hints, effort: effort)
     else { return nil }
     guard bound > 0 else { return (bound.isNaN ? .infinity : 0, kind) }
-    // The product must not be rounded to less.
-    return (max(bound * factor * size, .leastNormalMagnitude), kind)
+    // The product must not be rounded to less; coordinates of patches are rounded, directions orthonormal to 1e-12.
+    let spread = directions == nil ? 1 : 1 + 1e-11
+    let norm = (bound * spread + projectionError(scaled)) * factor * size
+    return (max(norm, .leastNormalMagnitude), kind)
+  }
+
+  /// What the rounding of patches in the coordinates of the directions can change.
+  private func projectionError(_ dual: Matrix) -> Double {
+    guard directions != nil else { return 0 }
+    let weights: Matrix =
+      switch windows {
+      case .linear(let weights): weights
+      case .maximum(let windows):
+        Matrix(rows: 1, columns: windows.reduce(0) { $0 + $1.count }, repeating: 1)
+      }
+    let mass = allPatches.massBound(weights: weights, dual: dual)
+    return Double(allPatches.patchDimension + 8) * 0x1p-50 * mass
+  }
+
+  /// An upper bound on the dual norm over all filters, from one over filters in the span of the directions.
+  ///
+  /// - Returns: The bound; nil without directions or with max pooling.
+  /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
+  func unrestrictedUpperBound(_ dual: Matrix, restricted: Double) throws -> Double? {
+    guard let directions, case .linear(let weights) = windows else { return nil }
+    let bridge = try Self.bridge(
+      allPatches, weights: weights, directions: directions, dual: dual)
+    return bridge.isFinite ? (restricted + bridge) * (1 + 1e-15) : nil
   }
 
   private func scaledBound(
@@ -87,8 +120,11 @@ struct ProblemView {
       best = (try SpectralDualNorm.upperBound(patches, weights: weights, dual: dual), .spectral)
     }
     guard effort.method != .spectral, best.map({ $0.norm > target }) ?? true else { return best }
+    let inside = hints.map { hints in
+      directions.map { BLAS.product(hints, .plain, $0, .transposed) } ?? hints
+    }
     let searched = SearchedDualNorm.upperBound(
-      patches, windows: windows, dual: dual, target: target, hints: hints, effort: effort)
+      patches, windows: windows, dual: dual, target: target, hints: inside, effort: effort)
     if let best, best.norm <= searched { return best }
     // A search that ended before it covered the space bounds nothing.
     return searched.isFinite || best != nil ? (searched, .branch) : nil

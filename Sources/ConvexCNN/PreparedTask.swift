@@ -11,6 +11,8 @@ struct PreparedTask {
   let geometry: PatchGeometry
   let pooling: Pooling
   let labels: Labels
+  /// Directions that filters are restricted to; nil for all filters.
+  let subspace: FilterSubspace?
   private let base: TrainingProblem
 
   /// Threads to use.
@@ -34,9 +36,20 @@ struct PreparedTask {
     loss = try data.labels.loss(named: configuration.loss ?? data.labels.defaultLossName)
     geometry = try configuration.geometry(on: Array(images.shape.dropFirst()))
     pooling = try Pooling(parsing: configuration.pooling)
-    base = try TrainingProblem(
+    let problem = try TrainingProblem(
       images: images, geometry: geometry, pooling: pooling, activation: configuration.activation,
       loss: loss, lambda: 0, backend: backend, threads: threads)
+    subspace = try configuration.filterRank.map { try Self.subspace(rank: $0, of: problem) }
+    base = try subspace.map { try $0.restricted(problem) } ?? problem
+  }
+
+  private static func subspace(rank: Int, of problem: TrainingProblem) throws -> FilterSubspace {
+    do {
+      return try FilterSubspace(rank: rank, of: problem)
+    } catch let error as ProgramError {
+      throw InputError(
+        .usage, "--filter-rank", expected: error.expected, found: error.found, advice: error.advice)
+    }
   }
 
   /// Refuses numbers whose powers overflow or vanish, so that no result could be told from zero.

@@ -59,6 +59,11 @@ public struct Trainer: Sendable {
     var phases = PhaseClock()
     let task = try phases.time("prepare") { try PreparedTask(configuration, data.train, threads) }
     try start.map { try requireSameArchitecture($0, task) }
+    if start != nil, task.subspace != nil {
+      throw InputError(
+        .usage, "--start", expected: "no value together with --filter-rank", found: "a model",
+        advice: "Train the restricted network anew.")
+    }
     let cells = try phases.time("lambda") { try task.cells(configuration) }
     try start.map { try requireSameGates($0, cells) }
     let problem = task.problem(lambda: cells.lambda)
@@ -68,18 +73,21 @@ public struct Trainer: Sendable {
     }
     if solution.status == .interrupted { throw Interrupted(phase: "solve") }
     phases.replaceLast(by: solution.phases)
+    let network =
+      try task.subspace.map { try $0.lifted(solution.network, to: task.geometry) }
+      ?? solution.network
     let effort = effort(after: phases.total)
     let certificate = try phases.time("certify") {
       try Certifier(images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
         .certify(
-          solution.network, gates: cells.gates, targetGap: configuration.gap,
-          effort: effort)
+          network, gates: cells.gates, directions: task.subspace?.directions,
+          targetGap: configuration.gap, effort: effort)
     }
     try requireUninterrupted("certify")
     let model = Model(
       configuration: configuration, samples: data.train.kind,
       standardization: task.standardization, lossName: task.loss.name, lambda: cells.lambda,
-      network: solution.network, gates: cells.gates, certificate: certificate.record)
+      network: network, gates: cells.gates, certificate: certificate.record)
     let status = status(of: solution, certificate)
     var result = try phases.time("evaluate") {
       try TrainingResult(

@@ -27,6 +27,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var cells = CellChoice.generate
   /// How gates are chosen; only gated networks have them.
   public var gates = SamplingMethod.centered
+  /// Number of leading directions of the patches that filters are restricted to; nil for all.
+  public var filterRank: Int?
   /// Pixel standardization.
   public var standardize = Standardization.Mode.none
   /// Target relative gap.
@@ -47,7 +49,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
 extension TrainingConfiguration: Codable {
   private enum Key: String, CodingKey {
     case dataset, filter, stride, padding, pooling, bias, activation, loss, lambda, lambdaRatio
-    case cells, gates, standardize, gap, maximumCells, seed, testFraction
+    case cells, gates, filterRank, standardize, gap, maximumCells, seed, testFraction
   }
 
   /// Writes every flag, absent ones as null.
@@ -71,6 +73,7 @@ extension TrainingConfiguration: Codable {
     }
     try container.encode(cells, forKey: .cells)
     try container.encode(activation == .gated ? gates.rawValue : nil, forKey: .gates)
+    try container.encode(filterRank, forKey: .filterRank)
     try container.encode(standardize, forKey: .standardize)
     try container.encode(gap, forKey: .gap)
     try container.encode(maximumCells, forKey: .maximumCells)
@@ -108,6 +111,7 @@ extension TrainingConfiguration: Codable {
       }
       gates = method
     }
+    filterRank = try container.decodeIfPresent(Int.self, forKey: .filterRank)
     standardize = try container.decode(Standardization.Mode.self, forKey: .standardize)
     gap = try container.decode(Double.self, forKey: .gap)
     maximumCells = try container.decodeIfPresent(Int.self, forKey: .maximumCells)

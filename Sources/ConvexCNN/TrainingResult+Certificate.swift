@@ -87,7 +87,9 @@ extension Model {
     let cells = try phases.time("lambda") { try task.cells(flags, gates: gates) }
     let certificate = try phases.time("certify") {
       try Certifier(images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
-        .certify(network, gates: gates, targetGap: targetGap, effort: effort)
+        .certify(
+          network, gates: gates, directions: task.subspace?.directions, targetGap: targetGap,
+          effort: effort)
     }
     var result = try phases.time("evaluate") {
       try TrainingResult(

@@ -60,8 +60,8 @@ struct ModelOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Restrict filters to leading singular directions; refused in this version.",
-      valueName: "rank"))
+      "Restrict filters to as many leading right singular directions of the stacked patches, an integer "
+        + ">= 1; relu only. (default: all directions)", valueName: "rank"))
   var filterRank: Int?
 
   /// The configuration of the options; what is wrong with them is added to a list.
@@ -91,11 +91,13 @@ struct ModelOptions: ParsableArguments {
     result.cells = checkedCells(result.activation, &problems)
     result.gates = gateOptions.checked(result.activation, &problems)
     result.standardize = checkedStandardization(&problems)
-    if let filterRank {
+    problems.check("--filter-rank", filterRank, atLeast: 1)
+    if let filterRank, result.activation != .relu {
       problems.add(
-        "--filter-rank", value: "\(filterRank)", expected: "no value in this version",
-        advice: "Filters span all directions; leave the flag out.")
+        "--filter-rank", value: "\(filterRank)", expected: "no value with \(activation)",
+        advice: "Leave the flag out, or train with --activation relu.")
     }
+    result.filterRank = filterRank
     if result.activation != .relu, pooling.hasPrefix("max") {
       problems.add(
         "--pooling", value: pooling, expected: "average, sum or none with \(activation)",

@@ -48,6 +48,7 @@ extension TrainingConfiguration {
     if stride != 1 { parts.append("stride \(stride)") }
     if padding != "valid" { parts.append("padding \(padding)") }
     if bias { parts.append("bias") }
+    if let filterRank { parts.append("filter rank \(filterRank)") }
     if activation == .gated {
       parts.append("cells \(cells.rawValue)")
       if gates != .centered { parts.append("gates \(gates.rawValue)") }

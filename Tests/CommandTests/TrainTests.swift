@@ -304,3 +304,29 @@ struct TrainTests {
     #expect(names == [])
   }
 }
+
+struct FilterRankCommandTests {
+  @Test func restrictedFiltersAreProvenWithinTheirDirections() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let flags =
+      TinyData.train + [
+        "--filter-rank", "2", "--output", "m.safetensors", "--json", "r.json", "--require-gap",
+      ]
+    let output = try Tool.run(flags, in: folder)
+    #expect(output.code == 0)
+    let result = try JSONDecoder().decode(
+      TrainingResult.self, from: Data(try folder.bytes("r.json")))
+    #expect(result.scope == "all cells in 2 leading directions")
+    #expect(result.model.filterRank == 2)
+    #expect(result.claim.contains("Over all filters the optimum is at least"))
+    let checked = try Tool.run(
+      [
+        "certify", "--model", "m.safetensors", "--images", "images.npy", "--labels", "labels.npy",
+        "--gap", "2e-3", "--bound", "branch",
+      ], in: folder)
+    #expect(checked.code == 0)
+    #expect(checked.out.contains("all cells in 2 leading directions"))
+  }
+}

@@ -30,7 +30,9 @@ struct UsageTests {
       ["--activation", "gated", "--cells", "sample:3", "--gates", "kmeans"], "Did you mean k-means"
     ),
     (["--standardize", "patch-whiten"], "patch-whiten"),
-    (["--filter-rank", "2"], "--filter-rank"),
+    (["--filter-rank", "0"], "--filter-rank"),
+    (["--filter-rank", "5"], "from 1 to the patch dimension 4"),
+    (["--filter-rank", "2", "--activation", "linear"], "no value with linear"),
     (["--report", "r.html"], "--report"),
     (["--checkpoint", "c"], "--checkpoint"),
     (["--dataset", "digits"], "--images"),
