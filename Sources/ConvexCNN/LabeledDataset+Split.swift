@@ -14,7 +14,41 @@ public struct Dataset: Sendable, Equatable {
   }
 }
 
+extension Dataset {
+  /// All samples for training, those held out last; nothing is held out.
+  public var withoutHeldOut: Dataset {
+    Dataset(train: test.map { train.followed(by: $0) } ?? train)
+  }
+}
+
 extension LabeledDataset {
+  /// These samples and then others of the same kind.
+  ///
+  /// - Precondition: Both have the same shape of samples, kind of labels and class names.
+  func followed(by other: LabeledDataset) -> LabeledDataset {
+    precondition(
+      images.shape.dropFirst() == other.images.shape.dropFirst()
+        && classNames == other.classNames, "followed(by:): data sets of another kind")
+    let joined: Labels
+    switch (labels, other.labels) {
+    case (.classes(let first, let count), .classes(let second, _)):
+      joined = .classes(first + second, count: count)
+    case (.signs(let first), .signs(let second)): joined = .signs(first + second)
+    case (.regression(let first), .regression(let second)):
+      joined = .regression(
+        Matrix(
+          rows: first.rows + second.rows, columns: first.columns,
+          elements: first.elements + second.elements))
+    default: preconditionFailure("followed(by:): labels of another kind")
+    }
+    return LabeledDataset(
+      name: name,
+      images: Tensor(
+        shape: [images.shape[0] + other.images.shape[0]] + images.shape.dropFirst(),
+        elements: images.elements + other.images.elements),
+      isSignal: isSignal, labels: joined, classNames: classNames)
+  }
+
   /// Number of samples.
   public var sampleCount: Int { labels.sampleCount }
 

@@ -16,6 +16,9 @@ let imagesHelp = ArgumentHelp(
 struct DataOptions: ParsableArguments {
   @Option(help: datasetHelp) var dataset: String?
 
+  @Flag(help: "Train on the held-out part of --dataset too; nothing is held out then.")
+  var allSamples = false
+
   @Option(help: imagesHelp) var images: String?
 
   @Option(
@@ -54,6 +57,7 @@ struct DataOptions: ParsableArguments {
     } else if images == nil {
       problems.require("--images or --dataset")
     }
+    if allSamples, dataset == nil { problems.require("--dataset with --all-samples") }
     problems.exclude(
       "--test-images", "--test-fraction", given: testImages.flatMap { _ in testFraction })
     if testLabels != nil && testImages == nil {
@@ -70,7 +74,10 @@ struct DataOptions: ParsableArguments {
   /// - Returns: Training samples, and a held-out set if there is one.
   /// - Throws: `FormatError` or `InputError` when the data are wrong.
   func load(isSignal: Bool, seed: UInt64, like kind: SampleKind? = nil) throws -> Dataset {
-    if let dataset { return try DatasetLoader.bundled(named: dataset) }
+    if let dataset {
+      let data = try DatasetLoader.bundled(named: dataset)
+      return allSamples ? data.withoutHeldOut : data
+    }
     guard let images else {
       throw InputError(
         .usage, "--images", expected: "a path", found: "none", advice: "Name the images.")

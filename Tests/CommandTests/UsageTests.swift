@@ -33,6 +33,7 @@ struct UsageTests {
     (["--filter-rank", "0"], "--filter-rank"),
     (["--filter-rank", "5"], "from 1 to the patch dimension 4"),
     (["--filter-rank", "2", "--activation", "linear"], "no value with linear"),
+    (["--all-samples"], "--dataset with --all-samples"),
     (["--report", "r.html"], "--report"),
     (["--checkpoint", "c"], "--checkpoint"),
     (["--dataset", "digits"], "--images"),

@@ -162,4 +162,15 @@ struct BundledDatasetTests {
 
 private struct TestFailure: Error, CustomStringConvertible {
   let description: String
+
+  @Test(arguments: BundledDataset.allCases)
+  func allSamplesAreBothParts(dataset: BundledDataset) throws {
+    let (train, test) = try dataset.load()
+    let whole = Dataset(train: train, test: test).withoutHeldOut
+    #expect(whole.test == nil)
+    #expect(whole.train.sampleCount == train.sampleCount + test.sampleCount)
+    #expect(whole.train.images.elements == train.images.elements + test.images.elements)
+    let tail = Array(whole.train.images.elements.suffix(test.images.elements.count))
+    #expect(tail == test.images.elements)
+  }
 }
