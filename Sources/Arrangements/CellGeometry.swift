@@ -40,8 +40,13 @@ public final class CellGeometry {
 
   /// Prepares for cells of the same arrangement on another thread.
   public convenience init(sharing other: CellGeometry) {
-    self.init(other.arrangement, other.rows)
-    plan = other.plan
+    self.init(other.arrangement, other.plan)
+  }
+
+  /// Prepares for cells with numbers that are known already.
+  convenience init(_ arrangement: CentralArrangement, _ plan: FacetPlan) {
+    self.init(arrangement, plan.rows)
+    self.plan = plan
   }
 
   private init(_ arrangement: CentralArrangement, _ rows: ExactRows?) {
