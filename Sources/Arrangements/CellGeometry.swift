@@ -73,7 +73,7 @@ public final class CellGeometry {
     let found = pattern.bits.withUnsafeBufferPointer { bits in
       bits.baseAddress.flatMap { search.facets(of: $0) }
     }
-    if let found { return found.map { Int($0) } }
+    if let found { return found }
     exactCellCount += 1
     return ExactCell(plan.rows, pattern)?.facets
   }

@@ -2,31 +2,37 @@
 ///
 /// With rows `x_0, ..., x_{d-1}`, direction `i` has product one with `x_i` and zero with the others,
 /// so that a row `p` is `sum_i (p . direction_i) x_i`.
-struct FacetBasis {
+final class FacetBasis {
   let dimension: Int
   /// Lines of the basis.
-  private(set) var lines: [Int32]
+  let lines: UnsafeMutablePointer<Int32>
   /// Direction `i` at `i * dimension`.
-  private(set) var directions: [Double]
+  let directions: UnsafeMutablePointer<Double>
   /// Room to invert in.
-  private var work: [Double]
+  private let work: UnsafeMutablePointer<Double>
 
   /// A basis of given dimension, to be filled by `invert`.
   init(dimension: Int) {
     self.dimension = dimension
-    lines = [Int32](repeating: -1, count: dimension)
-    directions = [Double](repeating: 0, count: dimension * dimension)
-    work = [Double](repeating: 0, count: 2 * dimension * dimension)
+    lines = .allocate(capacity: dimension)
+    lines.initialize(repeating: -1, count: dimension)
+    directions = .allocate(capacity: dimension * dimension)
+    directions.initialize(repeating: 0, count: dimension * dimension)
+    work = .allocate(capacity: 2 * dimension * dimension)
+    work.initialize(repeating: 0, count: 2 * dimension * dimension)
   }
 
-  /// Puts a line at a place, without touching the directions.
-  mutating func place(_ line: Int32, at index: Int) { lines[index] = line }
+  deinit {
+    lines.deallocate()
+    directions.deallocate()
+    work.deallocate()
+  }
 
   /// Inverts the rows of the basis.
   ///
   /// - Parameter row: Coordinate `k` of the row at place `i`.
   /// - Returns: The determinant as computed; zero when a pivot is.
-  mutating func invert(_ row: (Int, Int) -> Double) -> Double {
+  func invert(_ row: (Int, Int) -> Double) -> Double {
     let d = dimension
     var determinant = 1.0
     for i in 0..<d {
@@ -43,7 +49,9 @@ struct FacetBasis {
       guard work[p * 2 * d + c] != 0 else { return 0 }
       if p != c {
         determinant = -determinant
-        for k in 0..<2 * d { work.swapAt(p * 2 * d + k, c * 2 * d + k) }
+        for k in 0..<2 * d {
+          (work[p * 2 * d + k], work[c * 2 * d + k]) = (work[c * 2 * d + k], work[p * 2 * d + k])
+        }
       }
       let pivot = work[c * 2 * d + c]
       determinant *= pivot
@@ -63,15 +71,13 @@ struct FacetBasis {
   /// Product of a vector with a direction.
   @inline(__always)
   func product(_ i: Int, _ x: UnsafePointer<Double>) -> Double {
-    directions.withUnsafeBufferPointer { directions in
-      var sum = 0.0
-      for k in 0..<dimension { sum += directions[i * dimension + k] * x[k] }
-      return sum
-    }
+    var sum = 0.0
+    for k in 0..<dimension { sum += directions[i * dimension + k] * x[k] }
+    return sum
   }
 
   /// Exchanges the line at a place for another one, whose row is `x`.
-  mutating func exchange(_ index: Int, for line: Int32, _ x: UnsafePointer<Double>) {
+  func exchange(_ index: Int, for line: Int32, _ x: UnsafePointer<Double>) {
     let d = dimension
     let pivot = product(index, x)
     for k in 0..<d { directions[index * d + k] /= pivot }
@@ -119,14 +125,14 @@ struct FacetBasis {
   ///   - largest: Bound on the entries of the rows.
   ///   - row: Coordinate `k` of the integer row at place `i`.
   /// - Returns: Whether the directions are now exact, each up to a positive factor.
-  mutating func makeExact(
+  func makeExact(
     determinant: Double, largest: Double, _ row: (Int, Int) -> Double
   ) -> Bool {
     let d = dimension
     let exact = determinant.rounded()
     guard exact != 0, abs(exact) < 0x1p52 else { return false }
     var size = 0.0
-    for i in directions.indices {
+    for i in 0..<d * d {
       work[i] = (directions[i] * exact).rounded()
       size = max(size, abs(work[i]))
     }
@@ -139,7 +145,7 @@ struct FacetBasis {
       }
     }
     let sign = exact < 0 ? -1.0 : 1
-    for i in directions.indices { directions[i] = sign * work[i] }
+    for i in 0..<d * d { directions[i] = sign * work[i] }
     return true
   }
 }

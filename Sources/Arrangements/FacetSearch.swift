@@ -14,98 +14,144 @@ import Tensors
 ///   the known corners for every point); the walk and the proofs are this package's.
 final class FacetSearch {
   let plan: FacetPlan
+  let dimension: Int
+  let lineCount: Int
   private let deepest: DeepestPoint
-  private var signs: ExactSigns
-  private var generator = SeededGenerator(seed: 0)
+  private let noise: UnsafeMutablePointer<Double>
+  private static let noiseCount = 256
+  private var noisePlace = 0
+
+  /// The rows, one after another, and by columns.
+  let elements: UnsafeMutablePointer<Double>
+  private let columns: UnsafeMutablePointer<Double>
+  private let products: UnsafeMutablePointer<Double>
+  private let span: UnsafeMutablePointer<Double>
+  private let trial: UnsafeMutablePointer<Double>
+  private let direction: UnsafeMutablePointer<Double>
 
   // Of the present cell.
   /// `1 / (a_j . w)`, with the sign of the row's bit.
-  private let inverses: UnsafeMutablePointer<Double>
-  private let products: UnsafeMutablePointer<Double>
+  let inverses: UnsafeMutablePointer<Double>
   /// Bound on the error of `(a_j . u) / (a_j . w)`, over one plus its modulus.
   private var slip = 0.0
-  private var isLive: [Bool]
-  /// Facets found so far and their rows times powers of two, `dimension` numbers each.
-  private var facets: [Int32] = []
-  private var facetRows: [Double] = []
-  private var basis: FacetBasis
-  private var exactBasis: FacetBasis
-  private var hasExactBasis = false
-  private var direction: [Double]
-  private var row: [Double]
-  private var coordinates: [Double]
+  /// Whether nothing is known about a line yet.
+  let isLive: UnsafeMutablePointer<Bool>
+  /// Facets found so far, and their rows times powers of two, `dimension` numbers each.
+  let facets: UnsafeMutablePointer<Int32>
+  let facetRows: UnsafeMutablePointer<Double>
+  private(set) var facetCount = 0
+  /// The row in question, times a power of two.
+  let row: UnsafeMutablePointer<Double>
+  let basis: FacetBasis
+  let exactBasis: FacetBasis
+  var signs: ExactSigns
 
   /// Memory for cells of one arrangement.
   init(_ plan: FacetPlan) {
     self.plan = plan
     let (n, d) = (plan.lineCount, plan.dimension)
+    (lineCount, dimension) = (n, d)
     deepest = DeepestPoint(
       rows: plan.elements, inverseNorms: plan.inverseNorms, dimension: d)
-    signs = ExactSigns(
-      rows: plan.rows, flag: (0..<d * d).map { $0 / d == $0 % d ? 1 : 0 })
-    inverses = .allocate(capacity: n)
-    inverses.initialize(repeating: 0, count: n)
-    products = .allocate(capacity: plan.stride)
-    products.initialize(repeating: 0, count: plan.stride)
-    isLive = [Bool](repeating: true, count: n)
+    signs = ExactSigns(rows: plan.rows, flag: (0..<d * d).map { $0 / d == $0 % d ? 1 : 0 })
+    func memory<T>(_ count: Int, _ value: T) -> UnsafeMutablePointer<T> {
+      let result = UnsafeMutablePointer<T>.allocate(capacity: count)
+      result.initialize(repeating: value, count: count)
+      return result
+    }
+    noise = memory(Self.noiseCount, 0)
+    var generator = SeededGenerator(seed: 0)
+    for i in 0..<Self.noiseCount { noise[i] = generator.normal() }
+    elements = memory(n * d, 0)
+    for i in 0..<n * d { elements[i] = plan.elements[i] }
+    columns = memory(d * plan.stride, 0)
+    for i in 0..<d * plan.stride { columns[i] = plan.columns[i] }
+    products = memory(plan.stride, 0)
+    span = memory(d * d, 0)
+    trial = memory(d, 0)
+    direction = memory(d, 0)
+    inverses = memory(n, 0)
+    isLive = memory(n, true)
+    facets = memory(n, 0)
+    facetRows = memory(n * d, 0)
+    row = memory(d, 0)
     basis = FacetBasis(dimension: d)
     exactBasis = FacetBasis(dimension: d)
-    direction = [Double](repeating: 0, count: d)
-    row = [Double](repeating: 0, count: d)
-    coordinates = [Double](repeating: 0, count: d)
   }
 
   deinit {
-    inverses.deallocate()
+    noise.deallocate()
+    elements.deallocate()
+    columns.deallocate()
     products.deallocate()
+    span.deallocate()
+    trial.deallocate()
+    direction.deallocate()
+    inverses.deallocate()
+    isLive.deallocate()
+    facets.deallocate()
+    facetRows.deallocate()
+    row.deallocate()
   }
 
   /// The facets of the cell of a packed pattern, ascending.
   ///
-  /// - Returns: `nil` when floating point proves neither that they are all nor that they are facets;
-  ///   always so for patterns of no cell.
-  func facets(of bits: UnsafePointer<UInt64>) -> [Int32]? {
+  /// - Returns: `nil` when floating point does not prove which lines are facets; always so for
+  ///   patterns of no cell.
+  func facets(of bits: UnsafePointer<UInt64>) -> [Int]? {
     guard prepare(bits), findFirstBasis() else { return nil }
-    for j in 0..<plan.lineCount where isLive[j] {
+    for j in 0..<lineCount where isLive[j] {
       guard locate(j) else { return nil }
     }
-    return facets.sorted()
+    return (0..<facetCount).map { Int(facets[$0]) }.sorted()
   }
 
   /// Finds a point inside and forgets the cell before.
   private func prepare(_ bits: UnsafePointer<UInt64>) -> Bool {
-    let (n, d) = (plan.lineCount, plan.dimension)
     let margin = deepest.solve(bits)
-    let rounding = Double(d + 3) * 0x1p-52
+    let rounding = Double(dimension + 3) * 0x1p-52
     guard margin > 8 * rounding else { return false }
     slip = 2 * rounding / (margin - rounding) + 0x1p-50
     guard slip < 1e-4 else { return false }
-    ck_sweep_restrict(
-      plan.columns, plan.stride, deepest.point, d, n, products)
-    for j in 0..<n { inverses[j] = 1 / products[j] }
-    for j in 0..<n { isLive[j] = true }
-    facets.removeAll(keepingCapacity: true)
-    facetRows.removeAll(keepingCapacity: true)
-    generator = SeededGenerator(seed: 0)
+    ck_sweep_restrict(columns, plan.stride, deepest.point, dimension, lineCount, products)
+    for j in 0..<lineCount {
+      inverses[j] = 1 / products[j]
+      isLive[j] = true
+    }
+    facetCount = 0
+    noisePlace = 0
     return true
+  }
+
+  private func nextNoise() -> Double {
+    noisePlace = (noisePlace + 1) % Self.noiseCount
+    return noise[noisePlace]
+  }
+
+  private func length(_ u: UnsafePointer<Double>) -> Double {
+    var sum = 0.0
+    for k in 0..<dimension { sum += u[k] * u[k] }
+    return sum.squareRoot()
   }
 
   /// Writes a row times the power of two that brings it near the plane `x . w = 1`.
   private func load(_ line: Int, into target: UnsafeMutablePointer<Double>) {
     let factor = Double(
       sign: inverses[line].sign, exponent: Int(inverses[line].exponent), significand: 1)
-    for k in 0..<plan.dimension { target[k] = plan.elements[line * plan.dimension + k] * factor }
+    for k in 0..<dimension { target[k] = elements[line * dimension + k] * factor }
   }
 
   /// Looks for the row that is least in a direction of length at most one.
   ///
-  /// - Returns: The line, which is a facet, and its value; `nil` when two are too close.
-  private func shoot(_ u: [Double]) -> (line: Int, value: Double)? {
-    ck_sweep_restrict(
-      plan.columns, plan.stride, u, plan.dimension, plan.lineCount, products)
+  /// - Parameters:
+  ///   - u: The direction.
+  ///   - sign: 1, or -1 for the opposite direction, whose products are those of the call before.
+  /// - Returns: The line, which is a facet; -1 when two are too close.
+  private func shoot(_ u: UnsafePointer<Double>, sign: Double = 1) -> Int {
+    if sign > 0 { ck_sweep_restrict(columns, plan.stride, u, dimension, lineCount, products) }
     var (best, least, second) = (0, Double.infinity, Double.infinity)
-    for j in 0..<plan.lineCount {
-      let value = products[j] * inverses[j]
+    for j in 0..<lineCount {
+      let value = sign * products[j] * inverses[j]
       if value < second {
         if value < least {
           (best, second, least) = (j, least, value)
@@ -114,100 +160,108 @@ final class FacetSearch {
         }
       }
     }
-    guard least + slip * (1 + abs(least)) < second - slip * (1 + abs(second)) || second == .infinity
-    else { return nil }
-    return (best, least)
+    guard second < .infinity else { return best }
+    return least + slip * (1 + abs(least)) < second - slip * (1 + abs(second)) ? best : -1
   }
 
   private func add(_ line: Int) {
-    let start = facetRows.count
-    facets.append(Int32(line))
-    for _ in 0..<plan.dimension { facetRows.append(0) }
-    facetRows.withUnsafeMutableBufferPointer { buffer in
-      if let base = buffer.baseAddress { load(line, into: base + start) }
-    }
+    load(line, into: facetRows + facetCount * dimension)
+    facets[facetCount] = Int32(line)
+    facetCount += 1
     isLive[line] = false
   }
 
   /// Finds as many independent facets as there are dimensions.
+  ///
+  /// In the complement of the span of those found so far they all have value zero, so that a row with
+  /// a value below zero is independent of them. Ties are broken by a small part along the span.
   private func findFirstBasis() -> Bool {
-    let d = plan.dimension
-    // Orthonormal basis of the span of the facets found so far.
-    var span: [[Double]] = []
-    for count in 0..<d {
-      var attempt = 0
-      while span.count == count {
-        guard attempt < 24 else { return false }
-        // In the complement of the span the facets so far have value zero, so that a row with a value
-        // below zero is independent of them. Ties are broken by a small part along the span.
-        var u = Self.remainder((0..<d).map { _ in generator.normal() }, span)
-        let along = attempt < 2 ? 0 : Double(sign: .plus, exponent: -attempt, significand: 1)
-        for k in 0..<d { u[k] += along * generator.normal() }
-        let norm = BLAS.norm(u)
-        guard norm > 0 else { return false }
-        for sign in [1.0, -1.0] where span.count == count {
-          guard let found = shoot(u.map { sign * $0 / norm }), isLive[found.line] else { continue }
-          let rest = Self.remainder(
-            (0..<d).map { plan.elements[found.line * d + $0] * plan.inverseNorms[found.line] },
-            span)
-          let length = BLAS.norm(rest)
-          guard length > 1e-7 else { continue }
-          span.append(rest.map { $0 / length })
-          add(found.line)
-        }
-        attempt += 1
+    let d = dimension
+    var attempt = 0
+    while facetCount < d {
+      guard attempt < 24 else { return false }
+      for k in 0..<d { trial[k] = nextNoise() }
+      project(trial, count: facetCount)
+      if attempt > 1 {
+        let along = Double(sign: .plus, exponent: -attempt, significand: 1)
+        for k in 0..<d { trial[k] += along * nextNoise() }
       }
+      let norm = length(trial)
+      guard norm > 0 else { return false }
+      for k in 0..<d { trial[k] /= norm }
+      attempt += 1
+      if accept(shoot(trial)) || accept(shoot(trial, sign: -1)) { attempt = 0 }
     }
-    for i in 0..<d { basis.place(facets[i], at: i) }
+    for i in 0..<d { basis.lines[i] = facets[i] }
     return basis.invert { facetRows[$0 * d + $1] } != 0
   }
 
-  /// What is left of a vector orthogonal to orthonormal ones.
-  private static func remainder(_ vector: [Double], _ span: [[Double]]) -> [Double] {
-    var rest = vector
+  /// Adds a facet to the first basis when it is clearly independent of those before.
+  private func accept(_ line: Int) -> Bool {
+    guard line >= 0, isLive[line] else { return false }
+    let rest = span + facetCount * dimension
+    for k in 0..<dimension { rest[k] = elements[line * dimension + k] * plan.inverseNorms[line] }
+    project(rest, count: facetCount)
+    let norm = length(rest)
+    guard norm > 1e-7 else { return false }
+    for k in 0..<dimension { rest[k] /= norm }
+    add(line)
+    return true
+  }
+
+  /// Leaves of a vector what is orthogonal to the first vectors of the span.
+  private func project(_ vector: UnsafeMutablePointer<Double>, count: Int) {
     for _ in 0..<2 {
-      for q in span {
-        let product = BLAS.dot(q, rest)
-        for k in rest.indices { rest[k] -= product * q[k] }
+      for q in 0..<count {
+        let base = span + q * dimension
+        var product = 0.0
+        for k in 0..<dimension { product += base[k] * vector[k] }
+        for k in 0..<dimension { vector[k] -= product * base[k] }
       }
     }
-    return rest
   }
 
   /// Decides about a row: walks until a basis contains it or it turns out to be a facet.
   private func locate(_ line: Int) -> Bool {
-    let d = plan.dimension
-    row.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { load(line, into: base) } }
-    for _ in 0..<64 * (d + 4) {
-      guard let place = mostNegative() else {
-        guard certify() else { return false }
-        return !isLive[line] || isImplied(line)
-      }
+    let d = dimension
+    load(line, into: row)
+    let limit = 16 * (d + 4)
+    for step in 0..<4 * limit {
+      // Large steps first; from then on Bland's rule, which does not cycle.
+      let isCareful = step >= limit
+      if step > 0, step % limit == 0 { reinvert() }
+      let place = leavingPlace(isCareful)
+      guard place >= 0 else { return certify(line) }
       for k in 0..<d { direction[k] = basis.directions[place * d + k] }
-      if let blocking = mostCut(place) {
-        exchange(place, blocking)
-        continue
+      var index = enteringFacet(isCareful)
+      if index < 0 {
+        let found = findBeyond()
+        guard found >= 0 else { return false }
+        add(found)
+        if found == line { return true }
+        index = facetCount - 1
+        guard cut(index) < 0 else { continue }
       }
-      guard let found = findBeyond() else { return false }
-      add(found)
-      if found == line { return true }
-      let index = facets.count - 1
-      if product(direction, index) < -tolerance(direction, index) { exchange(place, index) }
+      basis.exchange(place, for: facets[index], facetRows + index * d)
     }
     return false
   }
 
-  private func exchange(_ place: Int, _ index: Int) {
-    facetRows.withUnsafeBufferPointer { rows in
-      if let base = rows.baseAddress {
-        basis.exchange(place, for: facets[index], base + index * plan.dimension)
-      }
-    }
+  /// Computes the directions of the basis afresh.
+  func reinvert() {
+    let d = dimension
+    _ = basis.invert { i, k in facetRows[facetIndex(basis.lines[i]) * d + k] }
   }
 
-  /// The place of the basis with the most negative coordinate of the row, relative to the direction.
-  private func mostNegative() -> Int? {
-    let d = plan.dimension
+  /// Where a line is among the facets.
+  func facetIndex(_ line: Int32) -> Int {
+    for index in 0..<facetCount where facets[index] == line { return index }
+    return 0
+  }
+
+  /// A place of the basis where the row's coordinate is below zero; -1 when there is none.
+  private func leavingPlace(_ isCareful: Bool) -> Int {
+    let d = dimension
     var (best, least) = (-1, 0.0)
     for i in 0..<d {
       var (value, size, length) = (0.0, 0.0, 0.0)
@@ -218,130 +272,56 @@ final class FacetSearch {
         size += abs(product)
         length += abs(u)
       }
-      if value < -1e-11 * size, value < least * length { (best, least) = (i, value / length) }
+      guard value < -1e-11 * size else { continue }
+      if isCareful {
+        if best < 0 || basis.lines[i] < basis.lines[best] { best = i }
+      } else if value < least * length {
+        (best, least) = (i, value / length)
+      }
     }
-    return best < 0 ? nil : best
+    return best
   }
 
-  private func product(_ u: [Double], _ index: Int) -> Double {
-    var sum = 0.0
-    for k in 0..<plan.dimension { sum += u[k] * facetRows[index * plan.dimension + k] }
-    return sum
+  /// The product of a facet's row with the direction where it is clearly below zero; 0 elsewhere.
+  @inline(__always)
+  private func cut(_ index: Int) -> Double {
+    let x = facetRows + index * dimension
+    var (value, size) = (0.0, 0.0)
+    for k in 0..<dimension {
+      let product = direction[k] * x[k]
+      value += product
+      size += abs(product)
+    }
+    return value < -1e-11 * size ? value : 0
   }
 
-  private func tolerance(_ u: [Double], _ index: Int) -> Double {
-    var sum = 0.0
-    for k in 0..<plan.dimension { sum += abs(u[k] * facetRows[index * plan.dimension + k]) }
-    return 1e-11 * sum
-  }
-
-  /// The known facet with the most negative product with the direction.
-  private func mostCut(_ place: Int) -> Int? {
+  /// A known facet that the direction crosses; -1 when there is none.
+  private func enteringFacet(_ isCareful: Bool) -> Int {
     var (best, least) = (-1, 0.0)
-    for index in facets.indices {
-      let value = product(direction, index)
-      if value < least, value < -tolerance(direction, index) { (best, least) = (index, value) }
+    for index in 0..<facetCount {
+      let value = cut(index)
+      guard value < 0 else { continue }
+      if isCareful {
+        if best < 0 || facets[index] < facets[best] { best = index }
+      } else if value < least {
+        (best, least) = (index, value)
+      }
     }
-    return best < 0 ? nil : best
+    return best
   }
 
-  /// A new facet in about the present direction.
-  private func findBeyond() -> Int? {
-    let d = plan.dimension
-    let norm = BLAS.norm(direction)
-    guard norm.isNormal else { return nil }
+  /// A new facet in about the present direction; -1 when none can be proven.
+  private func findBeyond() -> Int {
+    let norm = length(direction)
+    guard norm.isNormal else { return -1 }
     for attempt in 0..<12 {
-      let noise = attempt == 0 ? 0 : Double(sign: .plus, exponent: -3 * attempt, significand: 1)
-      var u = direction.map { $0 / norm }
-      if attempt > 0 { for k in 0..<d { u[k] += noise * generator.normal() } }
-      let length = max(1, BLAS.norm(u))
-      if let found = shoot(u.map { $0 / length }), isLive[found.line] { return found.line }
+      let part = attempt == 0 ? 0 : Double(sign: .plus, exponent: -3 * attempt, significand: 1)
+      for k in 0..<dimension { trial[k] = direction[k] / norm + part * nextNoise() }
+      let size = max(1, length(trial))
+      for k in 0..<dimension { trial[k] /= size }
+      let found = shoot(trial)
+      if found >= 0, isLive[found] { return found }
     }
-    return nil
-  }
-
-  private func facetIndex(_ line: Int32) -> Int { facets.firstIndex(of: line) ?? 0 }
-
-  /// Strikes out all rows that the present basis proves to be combinations of its rows.
-  ///
-  /// - Returns: False when the basis is too ill conditioned for any proof.
-  private func certify() -> Bool {
-    let (n, d) = (plan.lineCount, plan.dimension)
-    let places = basis.lines.map { facetIndex($0) * d }
-    hasExactBasis = makeExact()
-    if hasExactBasis {
-      for j in 0..<n where isLive[j] {
-        let start = j * d
-        let isNegative = inverses[j] < 0
-        var isInside = true
-        for i in 0..<d where isInside {
-          var sum = 0.0
-          for k in 0..<d { sum += exactBasis.directions[i * d + k] * plan.elements[start + k] }
-          isInside = isNegative ? sum <= 0 : sum >= 0
-        }
-        if isInside { isLive[j] = false }
-      }
-      return true
-    }
-    var defect = relativeDefect(places)
-    if defect > 1e-9 {
-      _ = basis.invert { facetRows[places[$0] + $1] }
-      defect = relativeDefect(places)
-      guard defect < 1e-3 else { return false }
-    }
-    let largest = basis.directions.reduce(0) { max($0, abs($1)) }
-    for j in 0..<n where isLive[j] {
-      let start = j * d
-      let sign = inverses[j] < 0 ? -1.0 : 1
-      let rounding = Double(d + 2) * Double(d) * 0x1p-52 * largest / plan.inverseNorms[j]
-      var (least, most) = (Double.infinity, 0.0)
-      for i in 0..<d {
-        var sum = 0.0
-        for k in 0..<d { sum += basis.directions[i * d + k] * plan.elements[start + k] }
-        sum *= sign
-        least = min(least, sum)
-        guard least > rounding else { break }
-        most = max(most, sum)
-      }
-      if least > rounding, least > 2 * defect * most + rounding { isLive[j] = false }
-    }
-    return true
-  }
-
-  private func relativeDefect(_ places: [Int]) -> Double {
-    facetRows.withUnsafeBufferPointer { rows in
-      guard let base = rows.baseAddress else { return .infinity }
-      return basis.defect { base + places[$0] }
-    }
-  }
-
-  /// Makes the basis exact when the rows are small integers.
-  private func makeExact() -> Bool {
-    guard let largest = plan.largestInteger else { return false }
-    let d = plan.dimension
-    func element(_ i: Int, _ k: Int) -> Double {
-      let line = Int(basis.lines[i])
-      let x = plan.elements[line * d + k]
-      return inverses[line] < 0 ? -x : x
-    }
-    let determinant = exactBasis.invert(element)
-    return exactBasis.makeExact(determinant: determinant, largest: largest, element)
-  }
-
-  /// Whether a row is a combination of the basis, by the exact signs of all coordinates.
-  private func isImplied(_ line: Int) -> Bool {
-    guard !hasExactBasis else { return false }
-    let d = plan.dimension
-    let chosen = basis.lines.map { Int($0) }
-    let sign = signs.sign(chosen)
-    guard sign != 0 else { return false }
-    for i in 0..<d {
-      var exchanged = chosen
-      exchanged[i] = line
-      let flips = (inverses[line] < 0) != (inverses[chosen[i]] < 0)
-      if signs.sign(exchanged) * sign * (flips ? -1 : 1) < 0 { return false }
-    }
-    isLive[line] = false
-    return true
+    return -1
   }
 }
