@@ -35,11 +35,11 @@ public struct BigInteger: Sendable, Hashable {
   }
 
   /// The number with the other sign.
-  static prefix func - (x: BigInteger) -> BigInteger {
+  package static prefix func - (x: BigInteger) -> BigInteger {
     BigInteger(isNegative: !x.isNegative && !x.words.isEmpty, words: x.words)
   }
 
-  static func + (a: BigInteger, b: BigInteger) -> BigInteger {
+  package static func + (a: BigInteger, b: BigInteger) -> BigInteger {
     if a.isNegative == b.isNegative {
       return BigInteger(isNegative: a.isNegative, words: sum(a.words, b.words))
     }
@@ -49,9 +49,9 @@ public struct BigInteger: Sendable, Hashable {
     return BigInteger(trimming: difference(a.words, b.words), isNegative: a.isNegative)
   }
 
-  static func - (a: BigInteger, b: BigInteger) -> BigInteger { a + -b }
+  package static func - (a: BigInteger, b: BigInteger) -> BigInteger { a + -b }
 
-  static func * (a: BigInteger, b: BigInteger) -> BigInteger {
+  package static func * (a: BigInteger, b: BigInteger) -> BigInteger {
     guard !a.words.isEmpty, !b.words.isEmpty else { return zero }
     var result = [UInt64](repeating: 0, count: a.words.count + b.words.count)
     for i in a.words.indices {
@@ -71,7 +71,7 @@ public struct BigInteger: Sendable, Hashable {
   /// The number times `2^count`.
   ///
   /// - Precondition: `count >= 0`.
-  func shifted(by count: Int) -> BigInteger {
+  package func shifted(by count: Int) -> BigInteger {
     guard count > 0, !words.isEmpty else { return self }
     let (whole, bits) = count.quotientAndRemainder(dividingBy: 64)
     var result = [UInt64](repeating: 0, count: whole + words.count + 1)
@@ -89,7 +89,7 @@ public struct BigInteger: Sendable, Hashable {
   ///
   /// - Precondition: `divisor` is not zero and divides the number.
   /// - Source: Jebelean, *An Algorithm for Exact Division*, Journal of Symbolic Computation 1993.
-  func dividedExactly(by divisor: BigInteger) -> BigInteger {
+  package func dividedExactly(by divisor: BigInteger) -> BigInteger {
     precondition(!divisor.words.isEmpty, "dividedExactly: the divisor is zero")
     guard divisor.words != [1], !words.isEmpty else {
       return divisor.isNegative ? -self : self
@@ -128,7 +128,7 @@ public struct BigInteger: Sendable, Hashable {
   /// The magnitude's leading bits as a number in `[1/2, 1]`, with the sign, and the exponent of two.
   ///
   /// The product differs from the number by at most one part in `2^53`; zero has fraction 0.
-  var fraction: (value: Double, exponent: Int) {
+  package var fraction: (value: Double, exponent: Int) {
     guard let top = words.last else { return (0, 0) }
     var leading = top << UInt64(top.leadingZeroBitCount)
     if top.leadingZeroBitCount > 0, words.count > 1 {

@@ -19,6 +19,8 @@ final class FacetSearch {
   private let deepest: DeepestPoint
   private let noise: UnsafeMutablePointer<Double>
   private static let noiseCount = 256
+  /// Products below this part of the product of the lengths count as zero until proven otherwise.
+  private static let tolerance = 1e-10
   private var noisePlace = 0
 
   /// The rows, one after another, and by columns.
@@ -43,6 +45,8 @@ final class FacetSearch {
   /// The row in question, times a power of two.
   let row: UnsafeMutablePointer<Double>
   let basis: FacetBasis
+  /// Exchanges since the basis was last inverted.
+  private var exchangeCount = 0
   let exactBasis: FacetBasis
   var signs: ExactSigns
 
@@ -193,6 +197,7 @@ final class FacetSearch {
       if accept(shoot(trial)) || accept(shoot(trial, sign: -1)) { attempt = 0 }
     }
     for i in 0..<d { basis.lines[i] = facets[i] }
+    exchangeCount = 0
     return basis.invert { facetRows[$0 * d + $1] } != 0
   }
 
@@ -227,22 +232,33 @@ final class FacetSearch {
     load(line, into: row)
     let limit = 16 * (d + 4)
     for step in 0..<4 * limit {
+      if exchangeCount >= 8 { reinvert() }
       // Large steps first; from then on Bland's rule, which does not cycle.
       let isCareful = step >= limit
-      if step > 0, step % limit == 0 { reinvert() }
       let place = leavingPlace(isCareful)
-      guard place >= 0 else { return certify(line) }
+      if place < 0 {
+        if certify(line) { return true }
+        // A basis that has lost its accuracy proves nothing.
+        guard exchangeCount > 0 else { return false }
+        reinvert()
+        continue
+      }
       for k in 0..<d { direction[k] = basis.directions[place * d + k] }
       var index = enteringFacet(isCareful)
       if index < 0 {
         let found = findBeyond()
-        guard found >= 0 else { return false }
+        if found < 0 {
+          guard exchangeCount > 0 else { return false }
+          reinvert()
+          continue
+        }
         add(found)
         if found == line { return true }
         index = facetCount - 1
         guard cut(index) < 0 else { continue }
       }
       basis.exchange(place, for: facets[index], facetRows + index * d)
+      exchangeCount += 1
     }
     return false
   }
@@ -250,6 +266,7 @@ final class FacetSearch {
   /// Computes the directions of the basis afresh.
   func reinvert() {
     let d = dimension
+    exchangeCount = 0
     _ = basis.invert { i, k in facetRows[facetIndex(basis.lines[i]) * d + k] }
   }
 
@@ -259,24 +276,22 @@ final class FacetSearch {
     return 0
   }
 
+  private func isInBasis(_ line: Int32) -> Bool {
+    for i in 0..<dimension where basis.lines[i] == line { return true }
+    return false
+  }
+
   /// A place of the basis where the row's coordinate is below zero; -1 when there is none.
   private func leavingPlace(_ isCareful: Bool) -> Int {
     let d = dimension
     var (best, least) = (-1, 0.0)
     for i in 0..<d {
-      var (value, size, length) = (0.0, 0.0, 0.0)
-      for k in 0..<d {
-        let u = basis.directions[i * d + k]
-        let product = u * row[k]
-        value += product
-        size += abs(product)
-        length += abs(u)
-      }
-      guard value < -1e-11 * size else { continue }
+      let (value, size) = product(basis.directions + i * d, row)
+      guard value < -Self.tolerance * size else { continue }
       if isCareful {
         if best < 0 || basis.lines[i] < basis.lines[best] { best = i }
-      } else if value < least * length {
-        (best, least) = (i, value / length)
+      } else if value < least * size {
+        (best, least) = (i, value / size)
       }
     }
     return best
@@ -285,14 +300,22 @@ final class FacetSearch {
   /// The product of a facet's row with the direction where it is clearly below zero; 0 elsewhere.
   @inline(__always)
   private func cut(_ index: Int) -> Double {
-    let x = facetRows + index * dimension
-    var (value, size) = (0.0, 0.0)
+    let (value, size) = product(direction, facetRows + index * dimension)
+    return value < -Self.tolerance * size ? value : 0
+  }
+
+  /// A product, and where it is below zero the product of the lengths.
+  @inline(__always)
+  private func product(
+    _ u: UnsafePointer<Double>, _ x: UnsafePointer<Double>
+  ) -> (value: Double, size: Double) {
+    var (value, first, second) = (0.0, 0.0, 0.0)
     for k in 0..<dimension {
-      let product = direction[k] * x[k]
-      value += product
-      size += abs(product)
+      value += u[k] * x[k]
+      first += u[k] * u[k]
+      second += x[k] * x[k]
     }
-    return value < -1e-11 * size ? value : 0
+    return (value, value < 0 ? (first * second).squareRoot() : 0)
   }
 
   /// A known facet that the direction crosses; -1 when there is none.
@@ -300,7 +323,7 @@ final class FacetSearch {
     var (best, least) = (-1, 0.0)
     for index in 0..<facetCount {
       let value = cut(index)
-      guard value < 0 else { continue }
+      guard value < 0, !isInBasis(facets[index]) else { continue }
       if isCareful {
         if best < 0 || facets[index] < facets[best] { best = index }
       } else if value < least {
