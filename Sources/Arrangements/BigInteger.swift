@@ -5,7 +5,9 @@
 public struct BigInteger: Sendable, Hashable {
   /// Whether the number is below zero.
   public let isNegative: Bool
-  /// The words of the magnitude, least significant first; the last is not zero. Empty for zero.
+  /// The words of the magnitude, least significant first.
+  ///
+  /// The last is not zero; zero has none.
   public let words: [UInt64]
 
   /// Zero.

@@ -145,7 +145,8 @@ public final class CellGeometry {
 
   /// A floating-point vector near an exact point, if one is inside.
   private func roundedCell(_ pattern: ActivationPattern, _ point: [ScaledInteger]) -> Cell? {
-    let top = point.filter { $0.integer.sign != 0 }
+    let top =
+      point.filter { $0.integer.sign != 0 }
       .map { $0.exponent + $0.integer.bitCount }.max() ?? 0
     let values = point.map { $0.rounded(dividedByPowerOfTwo: top) }
     let norm = BLAS.norm(values)

@@ -3,11 +3,12 @@
 /// Every product of two doubles is an integer below `2^106` times a power of two between `2^-2148` and
 /// `2^1942`; the sum is kept in digits that cover that whole range.
 package enum ExactProductTwin {
-  /// -1, 0 or 1: the sign of `sum_k x_k y_k`.
+  /// The sign of `sum_k x_k y_k`.
   ///
   /// - Parameters:
   ///   - x: Finite numbers.
   ///   - y: As many finite numbers.
+  /// - Returns: -1, 0 or 1.
   package static func sign(_ x: [Double], _ y: [Double]) -> Int {
     // Digits to base 2^32, digit 0 of weight 2^-2176, as sums that do not overflow 64 bits.
     var digits = [Int64](repeating: 0, count: 140)

@@ -5,7 +5,10 @@
 package enum FacetTwin {
   /// The facets of every cell of a full list.
   ///
-  /// - Parameter cells: All cells of an arrangement of rows on different lines.
+  /// - Parameters:
+  ///   - cells: All cells of an arrangement of rows on different lines.
+  ///   - rowCount: Number of rows.
+  ///   - flip: A cell's pattern with the bit of a row flipped.
   /// - Returns: For every cell the rows that bound it, ascending.
   package static func facets<Cell: Hashable>(
     of cells: Set<Cell>, rowCount: Int, flip: (Cell, Int) -> Cell
