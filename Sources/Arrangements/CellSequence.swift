@@ -82,3 +82,47 @@ extension CellEnumeration {
   /// The complement of each is the other cell of its pair.
   public var cells: CellSequence { CellSequence(plan: plan) }
 }
+
+/// Every cell of an arrangement, one after the other of each antipodal pair.
+///
+/// Cells are found as they are asked for, so a loop may stop early; memory does not grow.
+public struct AllCells: Sequence, Sendable {
+  let half: CellSequence
+
+  /// An iterator at the first cell.
+  public func makeIterator() -> Iterator { Iterator(half: half.makeIterator()) }
+
+  /// Goes through the cells one after another.
+  public struct Iterator: IteratorProtocol {
+    fileprivate var half: CellSequence.Iterator
+    private var opposite: ActivationPattern?
+
+    fileprivate init(half: CellSequence.Iterator) { self.half = half }
+
+    /// The next cell's pattern over the lines; nil after the last.
+    public mutating func next() -> ActivationPattern? {
+      if let pattern = opposite {
+        opposite = nil
+        return pattern
+      }
+      let pattern = half.next()
+      opposite = pattern?.complement
+      return pattern
+    }
+  }
+}
+
+extension CentralArrangement {
+  /// The patterns over the lines of all cells, each once, by `for cell in try arrangement.cells`.
+  ///
+  /// The two of an antipodal pair come one after the other. `CellEnumeration` offers one of each pair,
+  /// batches, threads and shards; `CellGeometry` facets, neighbors and witnesses.
+  ///
+  /// - Throws: `ArrangementError` of kind `rankTooLarge` when the rank exceeds
+  ///   `CellEnumeration.maximumRank`.
+  /// - Complexity: O(`lines * rank^2`) memory, whatever the number of cells.
+  /// - Accuracy: Exact (`CellSequenceTests`).
+  public var cells: AllCells {
+    get throws { AllCells(half: try CellEnumeration(self).cells) }
+  }
+}

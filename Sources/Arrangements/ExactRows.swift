@@ -12,6 +12,8 @@ struct ExactRows: Sendable {
   let rank: Int
   /// Columns of the original rows that were kept, ascending, `rank` of them.
   let columns: [Int]
+  /// Powers of two that the kept columns were divided by.
+  let columnShifts: [Int]
   /// Odd integers or zero, row by row.
   let mantissas: [Int64]
   /// Exponents, at least zero.
@@ -62,6 +64,7 @@ struct ExactRows: Sendable {
     lineCount = n
     rank = d
     self.columns = columns
+    columnShifts = shifts
     self.mantissas = mantissas
     self.exponents = exponents
     self.approximations = approximations

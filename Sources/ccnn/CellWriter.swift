@@ -9,6 +9,7 @@ final class CellWriter {
     var tasks: Int
     var cells: UInt64
     var thin: UInt64
+    var examined: UInt64
   }
 
   private let enumeration: CellEnumeration
@@ -18,21 +19,28 @@ final class CellWriter {
   private let rowCount: Int
   private let patterns: CellFile?
   private let witnesses: CellFile?
+  private let facets: CellFile?
+  private let filter: CellFilter
+  private let request: CellRequest
   private let streams: Bool
   private let checkpoint: String?
   private var state: Checkpoint
   private var cellsWritten: UInt64
   private var thin: UInt64
+  private var examined: UInt64
   private let interval: Double
   private var saved = Stopwatch()
 
   /// Cells written, both of each pair unless only halves are.
-  var cellCount: UInt64 { halfOnly ? 2 * cellsWritten : cellsWritten }
+  var cellCount: UInt64 { halfOnly && filter.keepsAll ? 2 * cellsWritten : cellsWritten }
+  /// Cells of the pairs looked at, whether they were kept or not.
+  var examinedCount: UInt64 { examined }
   /// Cells whose witness could not be proven.
   var thinCount: UInt64 { thin }
 
   init(
-    _ enumeration: CellEnumeration, shard: EnumerationShard, options: CellOutputOptions
+    _ enumeration: CellEnumeration, shard: EnumerationShard, options: CellOutputOptions,
+    filters: CellFilterOptions
   ) throws {
     self.enumeration = enumeration
     self.shard = shard
@@ -44,11 +52,16 @@ final class CellWriter {
     let expansion = RowExpansion(essential, linesOnly: options.lines)
     self.expansion = expansion
     rowCount = options.lines ? essential.lineCount : essential.lineOfRow.count
+    filter = try filters.filter(essential)
+    request = [
+      options.witnesses == nil ? [] : .witness, filters.facets == nil ? [] : .facets,
+    ]
     let fingerprint =
       "\(String(enumeration.fingerprint, radix: 16)) \(shard.index)/\(shard.count) "
-      + "\(options.lines) \(halfOnly) \(options.output != nil) \(options.witnesses != nil)"
+      + "\(options.lines) \(halfOnly) \(options.output != nil) \(options.witnesses != nil) "
+      + "\(filters.summary) \(filter.functional?.fingerprint ?? 0)"
     state = try Self.load(checkpoint, fingerprint)
-    (cellsWritten, thin) = (state.cells, state.thin)
+    (cellsWritten, thin, examined) = (state.cells, state.thin, state.examined)
     let kept = state.cells
     patterns = try options.output.map {
       try CellFile($0, type: "|u1", columns: expansion.byteCount, keeping: kept)
@@ -57,10 +70,13 @@ final class CellWriter {
       try CellFile(
         $0, type: "<f8", columns: enumeration.arrangement.patchDimension, keeping: kept)
     }
+    facets = try filters.facets.map {
+      try CellFile($0, type: "|u1", columns: expansion.byteCount, keeping: kept)
+    }
   }
 
   private static func load(_ path: String?, _ fingerprint: String) throws -> Checkpoint {
-    let fresh = Checkpoint(fingerprint: fingerprint, tasks: 0, cells: 0, thin: 0)
+    let fresh = Checkpoint(fingerprint: fingerprint, tasks: 0, cells: 0, thin: 0, examined: 0)
     guard let path, FileManager.default.fileExists(atPath: path) else { return fresh }
     let data = FileManager.default.contents(atPath: path) ?? Data()
     guard let state = try? JSONDecoder().decode(Checkpoint.self, from: data) else {
@@ -79,18 +95,28 @@ final class CellWriter {
   /// Writes all cells; `false` when the user asked to stop.
   func run(threads: Int, _ progress: EnumerationProgress) throws -> Bool {
     do {
-      let isComplete = try enumeration.forEachBatch(
-        threads: threads, shard: shard, startTask: state.tasks,
-        taskFinished: { [self] tasks in
-          state.tasks = tasks
-          (state.cells, state.thin) = (cellsWritten, thin)
-          if saved.seconds >= interval { try save() }
+      let isComplete =
+        request.isEmpty && filter.keepsAll
+        ? try enumeration.forEachBatch(
+          threads: threads, shard: shard, startTask: state.tasks, taskFinished: finished
+        ) { batch in
+          try write(batch)
+          examined += UInt64(2 * batch.count)
+          progress.show(examined)
+          return !Interruption.isRequested
         }
-      ) { [self] batch in
-        try write(batch)
-        progress.show(cellCount)
-        return !Interruption.isRequested
-      }
+        : try enumeration.forEachCell(
+          request, where: filter, halfOnly: halfOnly, threads: threads, shard: shard,
+          startTask: state.tasks, taskFinished: finished,
+          examined: { count in
+            examined += UInt64(halfOnly ? 2 * count : count)
+            progress.show(examined)
+            return !Interruption.isRequested
+          },
+          {
+            try write($0)
+            return true
+          })
       guard isComplete else {
         if checkpoint != nil { try save() } else { discard() }
         return false
@@ -99,6 +125,7 @@ final class CellWriter {
       try save()
       try patterns?.finish(rows: cellsWritten)
       try witnesses?.finish(rows: cellsWritten)
+      try facets?.finish(rows: cellsWritten)
       if let checkpoint { try? FileManager.default.removeItem(atPath: checkpoint) }
       return true
     } catch {
@@ -107,9 +134,16 @@ final class CellWriter {
     }
   }
 
+  private func finished(_ tasks: Int) throws {
+    state.tasks = tasks
+    (state.cells, state.thin, state.examined) = (cellsWritten, thin, examined)
+    if saved.seconds >= interval { try save() }
+  }
+
   private func discard() {
     patterns?.discard()
     witnesses?.discard()
+    facets?.discard()
   }
 
   private func save() throws {
@@ -117,6 +151,7 @@ final class CellWriter {
     saved = Stopwatch()
     try patterns?.flushToDisk()
     try witnesses?.flushToDisk()
+    try facets?.flushToDisk()
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     try AtomicFile.write(Array(try encoder.encode(state)), to: checkpoint)
@@ -134,22 +169,32 @@ final class CellWriter {
           expansion.write(
             words, lineCount: lineCount, isComplement: isComplement, into: target)
         }
-        if let patterns { try bytes.withUnsafeBytes { try patterns.append($0) } }
-        if streams { RowExpansion.stream(bytes, rowCount: rowCount) }
-        cellsWritten += 1
+        try writePattern(bytes)
       }
-      if let witnesses { try writeWitness(batch[index], to: witnesses) }
     }
   }
 
-  private func writeWitness(_ pattern: ActivationPattern, to file: CellFile) throws {
-    let cell = enumeration.arrangement.cell(of: pattern)
-    if cell == nil { thin += halfOnly ? 1 : 2 }
-    let length = enumeration.arrangement.patchDimension
-    let witness = cell?.witness ?? [Double](repeating: .nan, count: length)
-    for sign in halfOnly ? [1.0] : [1.0, -1.0] {
-      let row = witness.map { sign * $0 }
-      try row.withUnsafeBytes { try file.append($0) }
+  private func writePattern(_ bytes: [UInt8]) throws {
+    if let patterns { try bytes.withUnsafeBytes { try patterns.append($0) } }
+    if streams { RowExpansion.stream(bytes, rowCount: rowCount) }
+    cellsWritten += 1
+  }
+
+  private func write(_ details: CellDetails) throws {
+    if patterns != nil || streams {
+      try writePattern(expansion.bytes(of: details.pattern))
+    } else {
+      cellsWritten += 1
+    }
+    if let witnesses {
+      if details.cell == nil { thin += 1 }
+      let length = enumeration.arrangement.patchDimension
+      let witness = details.cell?.witness ?? [Double](repeating: .nan, count: length)
+      try witness.withUnsafeBytes { try witnesses.append($0) }
+    }
+    if let facets {
+      let bytes = expansion.members(details.facets ?? [])
+      try bytes.withUnsafeBytes { try facets.append($0) }
     }
   }
 }

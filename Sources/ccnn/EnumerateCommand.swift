@@ -23,12 +23,13 @@ struct EnumerateCommand: ParsableCommand {
 
   @OptionGroup(title: "Count") var counting: CountOptions
   @OptionGroup(title: "Cells") var cells: CellOutputOptions
+  @OptionGroup(title: "Facets and filters") var filters: CellFilterOptions
   @OptionGroup(title: "Sampling") var sampling: SamplingOptions
   @OptionGroup(title: "Run") var common: CommonOptions
 
   func run() throws {
     let shard = try checkedShard()
-    try Outputs.check(cells.files + [("--json", common.json)])
+    try Outputs.check(cells.files + [("--facets", filters.facets), ("--json", common.json)])
     let rows = try normals.load()
     if let count = sampling.sample {
       let classes = try sampling.classes(normals, rowCount: rows.rows)
@@ -46,34 +47,37 @@ struct EnumerateCommand: ParsableCommand {
       arrangement: arrangement, forecast: forecast, options: counting, common: common,
       progress: progress)
     var (exact, faces): (UInt128?, [UInt128]?) = (nil, nil)
-    let found: UInt128
-    if counting.isRequested {
+    let (found, examined): (UInt128, UInt128)
+    let isCounting = counting.isRequested && !filters.isFiltering
+    if isCounting {
       found = try counter.count()
+      examined = found
       if counting.faces { faces = try counter.faceCounts() }
     } else {
       exact = try counter.admit()
-      found = try listed(arrangement, shard, exact: exact, forecast, progress)
+      (found, examined) = try listed(arrangement, shard, exact: exact, forecast, progress)
     }
     progress.finishLine()
     let result = EnumerationResult(
       rows: rows.rows, distinctRows: forecast.lineCount, rank: forecast.rank, cells: found,
       upperBound: WholeNumber(value: forecast.cellUpperBound),
-      method: counting.isRequested ? counter.method.rawValue : "list",
-      isConfirmed: exact == found, faces: faces, seconds: Finite(watch.seconds))
+      method: isCounting ? counter.method.rawValue : "list",
+      isConfirmed: exact == examined, examined: filters.isFiltering ? examined : nil,
+      faces: faces, seconds: Finite(watch.seconds))
     if let json = common.json { try Outputs.write(try JSON.text(of: result), to: json) }
     if !common.quiet, !cells.stream, common.json != "-" { print(result.table, terminator: "") }
   }
 
-  /// The number of cells, after they have been written.
+  /// The numbers of cells that were written, and of those that were looked at.
   private func listed(
     _ arrangement: CentralArrangement, _ shard: EnumerationShard, exact: UInt128?,
     _ forecast: CountForecast, _ progress: EnumerationProgress
-  ) throws -> UInt128 {
+  ) throws -> (kept: UInt128, examined: UInt128) {
     let enumeration = try CellEnumeration(arrangement, seed: common.seed)
-    let writer = try CellWriter(enumeration, shard: shard, options: cells)
+    let writer = try CellWriter(enumeration, shard: shard, options: cells, filters: filters)
     progress.expect(
       cells: (exact ?? forecast.cellUpperBound).map { $0 / UInt128(shard.count) },
-      isExact: exact != nil && shard.count == 1, done: writer.cellCount)
+      isExact: exact != nil && shard.count == 1, done: writer.examinedCount)
     guard try writer.run(threads: common.threadCount, progress) else {
       throw Failure.interrupted(
         cells.checkpoint == nil
@@ -81,16 +85,17 @@ struct EnumerateCommand: ParsableCommand {
     }
     if writer.thinCount > 0 {
       progress.note(
-        "ccnn: warning: \(writer.thinCount) cells are too thin for a proven witness; NaN there")
+        "ccnn: warning: \(writer.thinCount) cells are so thin that no vector of doubles inside was "
+          + "found; NaN there")
     }
-    let found = UInt128(writer.cellCount)
+    let found = UInt128(writer.examinedCount)
     if shard.count == 1, let exact, exact != found {
       throw Failure(
         code: 1,
         message: "cells: expected \(exact) by the polynomial, found \(found) by the sweep. "
           + "Please report the rows.")
     }
-    return found
+    return (UInt128(writer.cellCount), found)
   }
 
   /// The part to do, after all options have been checked together.
@@ -100,11 +105,19 @@ struct EnumerateCommand: ParsableCommand {
     normals.check(&problems)
     counting.check(&problems)
     sampling.check(&problems, normals: normals, cells: cells, counting: counting)
+    filters.check(&problems)
+    for (name, value) in filters.given {
+      if counting.faces { problems.exclude("--faces", name, given: value) }
+      problems.exclude("--sample", name, given: sampling.sample == nil ? nil : value)
+      problems.exclude(name, "--method", given: value == nil ? nil : counting.method?.rawValue)
+    }
+    if sampling.sample != nil { problems.exclude("--sample", "--facets", given: filters.facets) }
     if counting.isRequested {
       let mode = counting.count ? "--count" : "--faces"
+      problems.exclude(mode, "--facets", given: filters.facets)
       for (name, value) in cells.given { problems.exclude(mode, name, given: value) }
-    } else if !cells.isRequested, sampling.sample == nil {
-      problems.require("--count, --faces, --output, --witnesses, --stream or --sample")
+    } else if !cells.isRequested, sampling.sample == nil, filters.facets == nil {
+      problems.require("--count, --faces, --output, --witnesses, --facets, --stream or --sample")
     }
     let shard = cells.checkedShard(json: common.json, &problems)
     try problems.throwIfAny()

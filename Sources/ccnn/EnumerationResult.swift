@@ -10,7 +10,7 @@ struct EnumerationResult: Encodable {
   let distinctRows: Int
   /// Dimension the normals span.
   let rank: Int
-  /// Cells, both of each pair; with `--shard` those of the shard.
+  /// Cells, both of each pair; with `--shard` those of the shard, with filters those that passed.
   let cells: UInt128
   /// Cells of as many lines in general position; null above 2^128.
   let upperBound: WholeNumber
@@ -18,6 +18,8 @@ struct EnumerationResult: Encodable {
   let method: String
   /// Whether the number of listed cells was compared with the count by the polynomial, and is equal.
   let isConfirmed: Bool
+  /// Cells that filters looked at, both of each pair; null without filters.
+  let examined: UInt128?
   /// Faces of dimension 0 to `rank`, with `--faces`.
   var faces: [UInt128]?
   /// Wall time without reading the data.
@@ -39,6 +41,9 @@ struct EnumerationResult: Encodable {
     }
     table.add("method", isConfirmed ? "\(method), as many as the polynomial counts" : method)
     table.add("seconds", digits(seconds.value, "%.2f"))
+    if let examined {
+      return table.text(last: "\(cells) of \(examined) cells pass the filters, exact")
+    }
     return table.text(last: "\(cells / 2) half cells (\(cells) cells), exact")
   }
 

@@ -10,11 +10,13 @@ struct RowExpansion {
   private let lines: [Int32]
   private let flips: [UInt8]
   private let isPlain: Bool
+  private let lineCount: Int
 
   /// The expansion to all rows, or to the lines themselves.
   init(_ essential: EssentialRows, linesOnly: Bool) {
     let count = linesOnly ? essential.lineCount : essential.lineOfRow.count
     byteCount = (count + 7) / 8
+    lineCount = essential.lineCount
     isPlain =
       linesOnly
       || (count == essential.lineCount && essential.lineOfRow == Array(0..<count)
@@ -68,5 +70,17 @@ struct RowExpansion {
     for r in 0..<rowCount { text[r] += (bytes[r >> 3] >> UInt8(r & 7)) & 1 }
     text[rowCount] = 10
     FileHandle.standardOutput.write(Data(text))
+  }
+
+  /// Bytes in which the bits of all rows on some lines are set.
+  func members(_ chosen: [Int]) -> [UInt8] {
+    var isChosen = [Bool](repeating: false, count: lineCount)
+    for line in chosen { isChosen[line] = true }
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    for r in 0..<(isPlain ? lineCount : lines.count) {
+      let line = isPlain ? r : Int(lines[r])
+      if line >= 0, isChosen[line] { bytes[r >> 3] |= 1 << UInt8(r & 7) }
+    }
+    return bytes
   }
 }

@@ -179,7 +179,7 @@ struct EnumerationTests {
     #expect(binary.lineCount == 7)
     let binaryCount = try binary.count()
     #expect(binaryCount == 32)
-    // Three levels without the constant window: twelve lines, 98 cells instead of 134.
+    // All windows of three of three levels but the constant ones: eighteen lines.
     var levels: [[Int]] = []
     for code in 1..<27 {
       let row = [code / 9, code / 3 % 3, code % 3]
@@ -201,6 +201,25 @@ struct EnumerationTests {
     #expect(zeroPadded.upperBound == 134)
     let paddedCount = try zeroPadded.count()
     #expect(paddedCount == 130)
+  }
+
+  @Test func sixSignalsOfThreeLevelsHave98Cells() throws {
+    // Random signals of six samples of length eight, chosen among thousands because their windows of
+    // three lie on twelve lines with 98 cells: lines in general position would have 134.
+    let signals = [
+      [1, 1, 2, 1, 0, 1, 1, 0], [0, 1, 0, 2, 1, 0, 2, 0], [1, 0, 2, 1, 0, 1, 0, 1],
+      [0, 0, 0, 0, 0, 2, 0, 0], [1, 1, 0, 0, 1, 1, 0, 2], [1, 1, 2, 1, 1, 2, 1, 0],
+    ]
+    let windows = signals.flatMap { signal in (0..<6).map { Array(signal[$0..<$0 + 3]) } }
+    #expect(windows.count == 36)
+    let arrangement = try arrangement(windows)
+    let enumeration = try CellEnumeration(arrangement)
+    #expect(enumeration.lineCount == 12)
+    #expect(enumeration.upperBound == 134)
+    let listed = Set(try arrangement.cells)
+    #expect(listed.count == 98)
+    let lines = (0..<12).map { r in arrangement.essential.rows.row(r).map { Int($0) } }
+    #expect(CellTwin.cells(lines).count == 98)
   }
 
   @Test(arguments: [1_000, 100_000, 10_000_000])

@@ -29,7 +29,10 @@ struct EnumerateResumeTests {
     defer { folder.remove() }
     let common = Self.digits + ["--first", "\(1 + seed)", "--lines", "--half"]
     let whole = try Tool.run(
-      common + ["--output", "whole.npy", "--witnesses", "wholes.npy", "--threads", "1"], in: folder)
+      common + [
+        "--output", "whole.npy", "--witnesses", "wholes.npy", "--facets", "walls.npy",
+        "--min-facets", "5", "--threads", "1",
+      ], in: folder)
     #expect(whole.code == 0)
     var generator = SeededGenerator(seed: UInt64(seed))
     var kills = 0
@@ -37,8 +40,9 @@ struct EnumerateResumeTests {
     while !isDone, kills < 200 {
       let arguments =
         common + [
-          "--output", "p.npy", "--witnesses", "w.npy", "--checkpoint", "c.json",
-          "--checkpoint-seconds", "0", "--threads", "\(1 + generator.integer(below: 3))",
+          "--output", "p.npy", "--witnesses", "w.npy", "--facets", "f.npy", "--min-facets", "5",
+          "--checkpoint", "c.json", "--checkpoint-seconds", "0",
+          "--threads", "\(1 + generator.integer(below: 3))",
         ]
       // Later attempts get longer, so that slow machines finish too.
       let least = kills < 8 ? 0.02 : 0.05 * Double(kills)
@@ -52,9 +56,11 @@ struct EnumerateResumeTests {
     #expect(patterns == expected)
     let (points, expectedPoints) = (try folder.bytes("w.npy"), try folder.bytes("wholes.npy"))
     #expect(points == expectedPoints)
+    let (facets, expectedFacets) = (try folder.bytes("f.npy"), try folder.bytes("walls.npy"))
+    #expect(facets == expectedFacets)
     // A kill while the checkpoint is written may leave its hidden temporary file.
     let listing = try folder.listing.filter { !$0.hasPrefix(".ccnn-") }
-    #expect(listing == ["p.npy", "w.npy", "whole.npy", "wholes.npy"])
+    #expect(listing == ["f.npy", "p.npy", "w.npy", "walls.npy", "whole.npy", "wholes.npy"])
   }
 
   /// A kill after the first of two files got its name: nothing is lost, nothing is written twice.
@@ -101,7 +107,8 @@ struct EnumerateResumeTests {
     #expect(broken.code == 65)
     #expect(broken.error.contains("expected a checkpoint of ccnn enumerate"))
     let state = """
-      {"cells": 2, "fingerprint": "0 0/1 false false true false", "tasks": 1, "thin": 0}
+      {"cells": 2, "examined": 2, "fingerprint": "0 0/1 false false true false", "tasks": 1,
+      "thin": 0}
       """
     try folder.write(Array(state.utf8), "c.json")
     let other = try Tool.run(common, in: folder)

@@ -158,10 +158,6 @@ struct BundledDatasetTests {
       + "Restore the file from the package's data folder."
     #expect(text == expected)
   }
-}
-
-private struct TestFailure: Error, CustomStringConvertible {
-  let description: String
 
   @Test(arguments: BundledDataset.allCases)
   func allSamplesAreBothParts(dataset: BundledDataset) throws {
@@ -173,4 +169,8 @@ private struct TestFailure: Error, CustomStringConvertible {
     let tail = Array(whole.train.images.elements.suffix(test.images.elements.count))
     #expect(tail == test.images.elements)
   }
+}
+
+private struct TestFailure: Error, CustomStringConvertible {
+  let description: String
 }

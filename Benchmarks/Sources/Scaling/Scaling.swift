@@ -1,4 +1,4 @@
-/// Scaling curves and comparisons: `Scaling convolution|counting|sampling|descent [--quick]`.
+/// Scaling curves and comparisons: `Scaling convolution|counting|sampling|cells|descent [--quick]`.
 @main
 struct Scaling {
   static func main() throws {
@@ -9,8 +9,9 @@ struct Scaling {
     case ("convolution", nil): try ConvolutionScaling(isQuick: isQuick).run()
     case ("counting", nil): try CountingScaling(isQuick: isQuick).run()
     case ("sampling", nil): try SamplingScaling(isQuick: isQuick).run()
+    case ("cells", nil): try CellScaling(isQuick: isQuick).run()
     case ("descent", nil): try DescentComparison.run(isQuick: isQuick)
-    default: print("usage: Scaling convolution|counting|sampling|descent [--quick]")
+    default: print("usage: Scaling convolution|counting|sampling|cells|descent [--quick]")
     }
   }
 }
