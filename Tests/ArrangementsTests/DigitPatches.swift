@@ -12,12 +12,14 @@ enum DigitPatches {
     }
   }
 
-  /// Where the first 20 images of scikit-learn's order stand in `images()`.
+  /// Where the first images of scikit-learn's order stand in `images()`, for at most 100.
   ///
-  /// Their labels are 0...9 twice, and each part keeps the order within a digit (`make_digits.py`).
-  static let firstImages = [
-    0, 1, 2, 3, 1438, 4, 5, 6, 7, 8, 9, 10, 1439, 11, 12, 13, 14, 15, 16, 17,
-  ]
+  /// Both parts keep that order; the list has the images among the first 100 that are in the second.
+  static func firstImages(_ count: Int) -> [Int] {
+    let second = [4, 12, 22, 27, 35, 38, 45, 51, 53, 60, 69, 79, 82, 85, 86, 90, 95]
+    let late = second.filter { $0 < count }.count
+    return Array(0..<count - late) + Array(1438..<1438 + late)
+  }
 
   /// The patches of images of 8 x 8 pixels.
   static func patches(_ images: [[Double]], height: Int, width: Int) -> Matrix {

@@ -16,7 +16,9 @@ struct Instance {
     if parts.first == "gaussian", numbers.count == 2 {
       normals = Self.gaussian(lines: numbers[0], columns: numbers[1])
     } else if parts.first == "digits", parts.count == 3, let size = FilterSize(rawValue: parts[1]) {
-      normals = try Self.digits(size, count: Int(parts[2]))
+      let count = Int(parts[2])
+      guard parts[2] == "all" || (1...100).contains(count ?? 0) else { return nil }
+      normals = try Self.digits(size, count: count)
     } else if let family = CountingFamily(rawValue: parts.first ?? ""), numbers.count == 1 {
       normals = Matrix(family.rows(numbers[0]))
     } else {
@@ -30,18 +32,20 @@ struct Instance {
     return Matrix(rows: lines, columns: columns, elements: elements)
   }
 
-  /// Where the first 20 images of scikit-learn's order stand among training and test images.
-  private static let firstImages = [
-    0, 1, 2, 3, 1438, 4, 5, 6, 7, 8, 9, 10, 1439, 11, 12, 13, 14, 15, 16, 17,
-  ]
+  /// Where the first images of scikit-learn's order stand among training and test images.
+  ///
+  /// Both parts keep that order; the list has the test images among the first 100.
+  private static func firstImages(_ count: Int) -> [Int] {
+    let test = [4, 12, 22, 27, 35, 38, 45, 51, 53, 60, 69, 79, 82, 85, 86, 90, 95]
+    let late = test.filter { $0 < count }.count
+    return Array(0..<count - late) + Array(1438..<1438 + late)
+  }
 
   /// All patches of some of the digits, or of all 1,797.
   private static func digits(_ size: FilterSize, count: Int?) throws -> Matrix {
     let data = try DatasetLoader.bundled(named: "digits")
     let all = data.train.images.elements + (data.test?.images.elements ?? [])
-    let indices =
-      count.map { $0 <= 20 ? Array(firstImages.prefix($0)) : Array(0..<$0) }
-      ?? Array(0..<all.count / 64)
+    let indices = count.map { firstImages($0) } ?? Array(0..<all.count / 64)
     let images = Tensor(
       shape: [indices.count, 1, 8, 8], elements: indices.flatMap { all[$0 * 64..<$0 * 64 + 64] })
     let geometry = try PatchGeometry(
