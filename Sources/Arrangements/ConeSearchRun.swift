@@ -28,9 +28,11 @@ struct ConeSearchRun {
     ascent = CorrelationAscent(correlation)
   }
 
-  /// Cones of no larger bound are not split.
+  /// Cones of no larger bound are not split: they are within the request, or what is left is rounding.
   private var cut: Double {
-    max(request.target - margin, ascent.largestNorm * (1 + request.relativeTolerance) - margin)
+    let norm = ascent.largestNorm
+    return max(
+      request.target - margin, norm * (1 + request.relativeTolerance) - margin, norm + margin)
   }
 
   /// What rounding may hide in a bound; see `ConeSearch`.

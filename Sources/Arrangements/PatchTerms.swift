@@ -23,6 +23,8 @@ public struct PatchTerms: Sendable {
   private let lengths: [Double]
   /// Relative error of a row as merged, beyond rounding.
   let representationError: Double
+  /// Number of contributions of patches to windows: no sum over patches has more summands.
+  var partCount: Int { parts.count }
   private let parts: [Part]
 
   /// What one patch adds to one window.

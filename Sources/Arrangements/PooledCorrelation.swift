@@ -38,11 +38,11 @@ public struct PooledCorrelation: Sendable {
 
   /// What rounding and merging can change in a value at a unit filter.
   ///
-  /// Sums of `T` terms over rows of `h` entries are off by at most `(T + h + 8) 2^-53` of the sum of
-  /// moduli, which is at most `mass`; merged rows differ from their patches by
-  /// `representationError + (h + 8) 2^-53` relative.
+  /// Sums over `T` contributions of patches, however they are merged, with rows of `h` entries are off
+  /// by at most `(T + h + 8) 2^-53` of the sum of moduli, which is at most `mass`; merged rows differ
+  /// from their patches by `representationError + (h + 8) 2^-53` relative.
   var roundingError: Double {
-    let counts = Double(termCount + terms.sampleCount + 2 * patchDimension + 32)
+    let counts = Double(terms.partCount + terms.sampleCount + 2 * patchDimension + 32)
     return mass * (counts * 0x1p-52 + terms.representationError)
   }
 
