@@ -7,11 +7,11 @@ import Tensors
 struct ModelReader {
   let path: String
   let file: Safetensors
+  var advice = "Use a model file that ccnn train wrote."
 
   func error(_ name: String, _ expected: String, _ found: String) -> InputError {
     InputError(
-      .data, "\(path): \(name)", expected: expected, found: found,
-      advice: "Use a model file that ccnn train wrote.")
+      .data, "\(path): \(name)", expected: expected, found: found, advice: advice)
   }
 
   func text(_ key: String) throws -> String {

@@ -15,7 +15,7 @@ struct CCNN: ParsableCommand {
     version: Package.version,
     subcommands: [
       TrainCommand.self, CertifyCommand.self, PredictCommand.self, EvaluateCommand.self,
-      BaselineCommand.self, EnumerateCommand.self,
+      BaselineCommand.self, ImportCommand.self, EnumerateCommand.self,
     ])
 
   static func main() {

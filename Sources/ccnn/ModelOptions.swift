@@ -66,7 +66,7 @@ struct ModelOptions: ParsableArguments {
 
   /// The configuration of the options; what is wrong with them is added to a list.
   func configuration(
-    data: DataOptions, run: RunOptions, _ problems: inout OptionProblems
+    data: DataOptions, seed: UInt64, _ problems: inout OptionProblems
   ) -> TrainingConfiguration {
     let filter = filter ?? (data.dataset == BundledDataset.waveform.rawValue ? "5" : "3x3")
     let size = problems.filterSize(filter) ?? FilterSize(height: 1, width: 1)
@@ -103,7 +103,7 @@ struct ModelOptions: ParsableArguments {
         "--pooling", value: pooling, expected: "average, sum or none with \(activation)",
         advice: "Max pooling goes with --activation relu.")
     }
-    result.seed = run.seed
+    result.seed = seed
     result.testFraction = data.testFraction
     return result
   }

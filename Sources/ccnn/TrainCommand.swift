@@ -82,7 +82,7 @@ struct TrainCommand: ParsableCommand {
     var problems = OptionProblems()
     data.check(&problems)
     common.check(&problems)
-    var configuration = model.configuration(data: data, run: common, &problems)
+    var configuration = model.configuration(data: data, seed: common.seed, &problems)
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     problems.check("--max-cells", maxCells, atLeast: 1)
     for (name, value) in [("--report", report), ("--checkpoint", checkpoint)] {
