@@ -1,3 +1,4 @@
+import Certificates
 import ConvexPrograms
 import Convolutions
 public import Solvers
@@ -10,9 +11,15 @@ public struct BaselineStudy: Sendable, Equatable, Codable {
     /// Seed of initial weights and batches.
     public let seed: UInt64
     /// Objective, comparable with the one of `train`.
-    public let objective: Finite
+    public fileprivate(set) var objective: Finite
+    /// Best proven lower bound of all runs, which holds for every network; null when none was asked for.
+    public var lowerBound = Finite(nil)
+    /// `(objective - lowerBound) / objective`; null when no bound was asked for.
+    public var relativeGap = Finite(nil)
+    /// What is proven about this run.
+    public var claim = BaselineStudy.nothingProven
     /// Mean loss.
-    public let loss: Finite
+    public fileprivate(set) var loss: Finite
     /// Neurons with weight at the end.
     public let neuronCount: Int
     /// Share of training samples classified correctly.
@@ -51,60 +58,104 @@ public struct BaselineStudy: Sendable, Equatable, Codable {
   public let median: Finite
   /// The runs in the order of their seeds.
   public let runs: [Run]
-  /// Always `none`: local descent proves nothing.
+  /// Best proven lower bound of all runs; null when none was asked for.
+  public var lowerBound = Finite(nil)
+  /// Kind of that bound; `none` when none was asked for, since local descent proves nothing.
   public var bound = "none"
-  /// What is proven.
-  public var claim = "Nothing proven: local descent from random starts, for comparison only."
+  /// Over which cells the bound holds; null when none was asked for.
+  public var scope: String?
+  /// Wall-clock seconds of certifying all runs; null when it was not asked for.
+  public var certifySeconds = Finite(nil)
+  /// What is proven about the best run.
+  public var claim = BaselineStudy.nothingProven
   /// The model flags.
   public let model: TrainingConfiguration
+
+  fileprivate static let nothingProven =
+    "Nothing proven: local descent from random starts, for comparison only."
 }
 
 extension Trainer {
-  /// Trains the same objective by local descent from several seeds.
+  /// Trains the same objective by local descent from several seeds, and certifies every run if asked for.
   ///
   /// - Parameters:
   ///   - data: Training samples, and held-out ones that are only evaluated.
   ///   - settings: How each run descends; seeds count up from its seed.
   ///   - seedCount: Number of runs, at least 1; fewer when `maximumSeconds`, which all share, come first.
+  ///   - certifies: Whether to measure every run against the global optimum. Descents then stop after 70 % of
+  ///     `maximumSeconds`; what is left, or `defaultSearchSeconds` without a limit, is for the search.
   ///   - observer: Receives the trace of each run with its seed.
   /// - Returns: All runs, and the model of the best.
   /// - Throws: As `train`; `Interrupted` when the caller asked to stop.
   public func baseline(
-    on data: Dataset, settings: Baseline.Settings, seedCount: Int,
+    on data: Dataset, settings: Baseline.Settings, seedCount: Int, certifies: Bool = false,
     observer: (UInt64, TraceRow) -> Void = { _, _ in }
   ) throws -> (study: BaselineStudy, best: Model) {
     let task = try PreparedTask(configuration, data.train, threads)
     let cells = try task.cells(configuration)
     let problem = task.problem(lambda: cells.lambda)
     var runs: [BaselineStudy.Run] = []
-    var best: (objective: Double, model: Model)?
+    var models: [Model] = []
     let clock = PhaseClock()
+    let seconds = certifies ? descentSeconds : maximumSeconds
     for offset in 0..<UInt64(max(1, seedCount)) {
       var settings = settings
       settings.seed &+= offset
       let start = PhaseClock()
-      if !runs.isEmpty, clock.total >= maximumSeconds { break }
+      if !runs.isEmpty, clock.total >= seconds { break }
       let run = try Baseline(settings: settings).train(
         problem, images: task.images,
-        limits: SolveLimits(
-          seconds: maximumSeconds - clock.total, isInterrupted: isInterrupted)
+        limits: SolveLimits(seconds: seconds - clock.total, isInterrupted: isInterrupted)
       ) { observer(settings.seed, $0) }
       if isInterrupted() { throw Interrupted(phase: "baseline") }
-      let model = Model(
-        configuration: configuration, samples: data.train.kind,
-        standardization: task.standardization, lossName: task.loss.name, lambda: cells.lambda,
-        network: run.network, gates: nil,
-        certificate: ["claim": "Nothing proven: local descent.", "bound": "none"])
-      runs.append(try summary(run, settings.seed, start.total, model, data))
-      let objective = run.objective.total
-      if objective < best?.objective ?? .infinity { best = (objective, model) }
+      models.append(
+        Model(
+          configuration: configuration, samples: data.train.kind,
+          standardization: task.standardization, lossName: task.loss.name, lambda: cells.lambda,
+          network: run.network, gates: nil,
+          certificate: ["claim": "Nothing proven: local descent.", "bound": "none"]))
+      runs.append(
+        try summary(run, settings.seed, start.total, models[models.count - 1], data))
     }
-    guard let best else {
+    let ranked = runs.indices.filter { runs[$0].objective.value != nil }
+      .sorted { (runs[$0].objective.value ?? 0) < (runs[$1].objective.value ?? 0) }
+    guard let best = ranked.first else {
       throw InputError(
         .data, "baseline", expected: "a run with a finite objective", found: "none",
         advice: "Lower --learning-rate.")
     }
-    return (study(settings, cells, runs), best.model)
+    guard certifies else { return (study(settings, cells, runs), models[best]) }
+    let watch = PhaseClock()
+    let certificates = try certificates(
+      of: ranked.map { models[$0].network }, task, cells, effort: effort(after: clock.total))
+    for (i, certificate) in zip(ranked, certificates) { runs[i].record(certificate) }
+    var result = study(settings, cells, runs)
+    result.record(certificates[0], seconds: watch.total)
+    return (result, models[best].with(certificate: certificates[0]))
+  }
+
+  /// Certificates of networks of one problem, each with the best bound of all.
+  ///
+  /// The first network is searched first, with the time of its share and of all that need no search: once a gap is
+  /// proven, no other network's bound can be better by more than the target.
+  private func certificates(
+    of networks: [Network], _ task: PreparedTask, _ cells: CellPlan, effort: BoundEffort
+  ) throws -> [Certificate] {
+    let certifier = Certifier(
+      images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
+    let clock = PhaseClock()
+    var found: [Certificate] = []
+    for (i, network) in networks.enumerated() {
+      var share = effort
+      share.seconds = max(0, effort.seconds - clock.total) / Double(networks.count - i)
+      if found.contains(where: \.isEstablished) { share.method = .spectral }
+      found.append(
+        try certifier.certify(
+          network, gates: nil, targetGap: configuration.gap, effort: share))
+      if isInterrupted() { throw Interrupted(phase: "certify") }
+    }
+    guard let best = found.max(by: { $0.lowerBound < $1.lowerBound }) else { return [] }
+    return found.map { $0.sharingBound(of: best) }
   }
 
   private func summary(
@@ -134,5 +185,37 @@ extension Trainer {
       momentum: settings.momentum, lambda: Finite(cells.lambda),
       lambdaMax: Finite(cells.lambdaMax), best: Finite(sorted.first), median: Finite(median),
       runs: runs, model: configuration)
+  }
+}
+
+extension BaselineStudy.Run {
+  /// Takes over what a certificate says, with the objective that it recomputed.
+  fileprivate mutating func record(_ certificate: Certificate) {
+    objective = Finite(certificate.objective)
+    loss = Finite(certificate.loss)
+    lowerBound = Finite(certificate.lowerBound)
+    relativeGap = Finite(certificate.relativeGap)
+    claim = certificate.claim
+  }
+}
+
+extension BaselineStudy {
+  /// Takes over what the certificate of the best run says.
+  fileprivate mutating func record(_ certificate: Certificate, seconds: Double) {
+    lowerBound = Finite(certificate.lowerBound)
+    bound = certificate.bound.rawValue
+    scope = certificate.scope.description
+    claim = certificate.claim
+    certifySeconds = Finite(seconds)
+  }
+}
+
+extension Model {
+  /// The same model with the record of a certificate.
+  fileprivate func with(certificate: Certificate) -> Model {
+    Model(
+      configuration: configuration, samples: samples, standardization: standardization,
+      lossName: lossName, lambda: lambda, network: network, gates: gates,
+      certificate: certificate.record)
   }
 }

@@ -145,8 +145,13 @@ public struct Trainer: Sendable {
       isInterrupted: isInterrupted)
   }
 
+  /// What the solver may spend where a verifier follows.
+  var descentSeconds: Double {
+    maximumSeconds.isFinite ? (1 - Self.verifierShare) * maximumSeconds : .infinity
+  }
+
   /// What the verifier may spend: what is left of the time limit.
-  private func effort(after seconds: Double) -> BoundEffort {
+  func effort(after seconds: Double) -> BoundEffort {
     BoundEffort(
       seconds: maximumSeconds.isFinite
         ? max(maximumSeconds - seconds, 0.1 * maximumSeconds) : Self.defaultSearchSeconds,
@@ -202,11 +207,9 @@ public struct Trainer: Sendable {
   ) throws -> Solution {
     var settings = CellGeneration.Settings(seed: configuration.seed)
     if let maximum = configuration.maximumCells { settings.maximumNeurons = maximum }
-    let seconds =
-      maximumSeconds.isFinite ? (1 - Self.verifierShare) * maximumSeconds : .infinity
     let run = try CellGeneration(settings: settings, oracle: ConeSearch()).solve(
       problem, start: start,
-      limits: limits(gap: configuration.gap, iterations: 10_000, seconds: seconds),
+      limits: limits(gap: configuration.gap, iterations: 10_000, seconds: descentSeconds),
       observer: observer)
     return Solution(
       network: run.network, status: run.status, cellCount: run.cellCount,

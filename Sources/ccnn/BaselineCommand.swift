@@ -5,7 +5,13 @@ public import ConvexCNN
 struct BaselineCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "baseline",
-    abstract: "Trains the same objective by Adam, SGD or L-BFGS from random starts.")
+    abstract: "Trains the same objective by Adam, SGD or L-BFGS from random starts.",
+    discussion: """
+      With --certify, each run is measured against the global optimum: the search over all cells starts at \
+      the best run and ends when --gap is proven. A lower bound holds for every network, so the best of all \
+      runs counts for each. With --max-seconds, descents share 70 % of it and the search the rest; without, \
+      the search ends after 300 seconds.
+      """)
 
   @OptionGroup(title: "Data") var data: DataOptions
   @OptionGroup(title: "Model") var model: ModelOptions
@@ -48,6 +54,16 @@ struct BaselineCommand: ParsableCommand {
       "Runs with seeds --seed, --seed + 1, ..., an integer >= 1.", valueName: "count"))
   var seeds = 1
 
+  @Flag(help: "Certify every run: lower bound and gap to the global optimum.")
+  var certify = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Relative gap at which the search of --certify ends, above 0 and below 1. (default: 0.001)",
+      valueName: "gap"))
+  var gap: Double?
+
   @Option(help: ArgumentHelp("Write the model of the best run.", valueName: "file.safetensors"))
   var output: String?
 
@@ -66,7 +82,9 @@ struct BaselineCommand: ParsableCommand {
     var rows: [TraceRow] = []
     let keepsTrace = trace != nil
     let (study, best) = try interruptible(progress) {
-      try trainer.baseline(on: inputs, settings: settings, seedCount: seeds) { seed, row in
+      try trainer.baseline(
+        on: inputs, settings: settings, seedCount: seeds, certifies: certify
+      ) { seed, row in
         let named = row.renamed("seed \(seed)")
         if keepsTrace { rows.append(named) }
         progress.show(named)
@@ -86,7 +104,7 @@ struct BaselineCommand: ParsableCommand {
     var problems = OptionProblems()
     data.check(&problems)
     common.check(&problems)
-    let configuration = model.configuration(data: data, run: common, &problems)
+    var configuration = model.configuration(data: data, seed: common.seed, &problems)
     if configuration.activation == .gated {
       problems.add(
         "--activation", value: "gated", expected: "relu or linear",
@@ -105,6 +123,13 @@ struct BaselineCommand: ParsableCommand {
     if optimizer != .sgd {
       problems.exclude("--optimizer \(optimizer.rawValue)", "--momentum", given: momentum)
     }
+    problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
+    if let gap, !certify {
+      problems.add(
+        "--gap", value: "\(gap)", expected: "no value without --certify",
+        advice: "Give --certify as well.")
+    }
+    configuration.gap = gap ?? configuration.gap
     problems.exclude("baseline", "--cells", given: model.cells)
     problems.exclude("baseline", "--gates", given: model.gateOptions.gates)
     try problems.throwIfAny()
@@ -134,16 +159,23 @@ extension BaselineStudy {
     table.add("model", model.summary)
     table.add("lambda", digits(lambda.value, "%.6g"))
     table.add("optimizer", "\(optimizer), width \(width), \(epochs) epochs")
+    let last = lowerBound.value == nil ? "    test" : "     gap"
     table.add(
-      line: "  seed         objective              loss  neurons     train      test  seconds")
+      line: "  seed         objective              loss  neurons     train  \(last)  seconds")
     for run in runs {
+      let share =
+        lowerBound.value == nil
+        ? percent(run.testAccuracy.value) : digits(run.relativeGap.value, "%.2e")
       let cells = [
         ("\(run.seed)", 6), (digits(run.objective.value), 18), (digits(run.loss.value), 18),
-        ("\(run.neuronCount)", 9), (percent(run.trainAccuracy.value), 10),
-        (percent(run.testAccuracy.value), 10),
+        ("\(run.neuronCount)", 9), (percent(run.trainAccuracy.value), 10), (share, 10),
       ]
       let text = cells.map { String(repeating: " ", count: max(0, $1 - $0.count)) + $0 }
       table.add(line: text.joined() + "  " + digits(run.seconds, "%.1f"))
+    }
+    if lowerBound.value != nil {
+      table.add("lower bound", "\(digits(lowerBound.value)) (\(bound), \(scope ?? ""))")
+      table.add("certify seconds", digits(certifySeconds.value, "%.1f"))
     }
     table.add("best", digits(best.value))
     table.add("median", digits(median.value))
