@@ -18,6 +18,8 @@ extension Certificate {
     return Certificate(
       objective: objective, loss: loss, regularization: regularization,
       weightDecayObjective: weightDecayObjective, lowerBound: other.lowerBound,
+      unrestrictedLowerBound: [unrestrictedLowerBound, other.unrestrictedLowerBound]
+        .compactMap { $0 }.max(),
       dualNormUpperBound: dualNormUpperBound, lambda: lambda, scope: scope, bound: other.bound,
       neuronCount: neuronCount, targetGap: targetGap,
       verdict: gap <= targetGap * objective ? .established : .gapAboveTarget, subject: subject)

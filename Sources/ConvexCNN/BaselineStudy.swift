@@ -84,14 +84,17 @@ extension Trainer {
   ///   - seedCount: Number of runs, at least 1; fewer when `maximumSeconds`, which all share, come first.
   ///   - certifies: Whether to measure every run against the global optimum. Descents then stop after 70 % of
   ///     `maximumSeconds`; what is left, or `defaultSearchSeconds` without a limit, is for the search.
+  ///   - reference: Model of the same architecture, loss and standardization whose lower bound counts too, at
+  ///     whatever strength it was trained; used only with `certifies`.
   ///   - observer: Receives the trace of each run with its seed.
   /// - Returns: All runs, and the model of the best.
   /// - Throws: As `train`; `Interrupted` when the caller asked to stop.
   public func baseline(
     on data: Dataset, settings: Baseline.Settings, seedCount: Int, certifies: Bool = false,
-    observer: (UInt64, TraceRow) -> Void = { _, _ in }
+    reference: Model? = nil, observer: (UInt64, TraceRow) -> Void = { _, _ in }
   ) throws -> (study: BaselineStudy, best: Model) {
     let task = try PreparedTask(configuration, data.train, threads)
+    try reference.map { try requireSameArchitecture($0, task, option: "--reference") }
     let cells = try task.cells(configuration)
     let problem = task.problem(lambda: cells.lambda)
     var runs: [BaselineStudy.Run] = []
@@ -126,8 +129,10 @@ extension Trainer {
     }
     guard certifies else { return (study(settings, cells, runs), models[best]) }
     let watch = PhaseClock()
-    let certificates = try certificates(
-      of: ranked.map { models[$0].network }, task, cells, effort: effort(after: clock.total))
+    let networks = (reference.map { [$0.network] } ?? []) + ranked.map { models[$0].network }
+    let certificates = Array(
+      try certificates(of: networks, task, cells, effort: effort(after: clock.total))
+        .suffix(ranked.count))
     for (i, certificate) in zip(ranked, certificates) { runs[i].record(certificate) }
     var result = study(settings, cells, runs)
     result.record(certificates[0], seconds: watch.total)

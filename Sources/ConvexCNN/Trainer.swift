@@ -106,14 +106,16 @@ public struct Trainer: Sendable {
     if isInterrupted() { throw Interrupted(phase: phase) }
   }
 
-  private func requireSameArchitecture(_ start: Model, _ task: PreparedTask) throws {
+  func requireSameArchitecture(
+    _ start: Model, _ task: PreparedTask, option: String = "--start"
+  ) throws {
     let network = start.network
     guard network.geometry == task.geometry, network.pooling == task.pooling,
       network.activation == configuration.activation, start.lossName == task.loss.name,
       network.outputCount == task.loss.outputCount, start.standardization == task.standardization
     else {
       throw InputError(
-        .data, "--start", expected: "a model of the same architecture, loss and standardization",
+        .data, option, expected: "a model of the same architecture, loss and standardization",
         found: "filter \(start.configuration.filter.rawValue), \(network.pooling), "
           + "\(network.activation.rawValue), \(start.lossName)",
         advice: "Train it with the same model flags.")

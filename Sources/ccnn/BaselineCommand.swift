@@ -10,7 +10,8 @@ struct BaselineCommand: ParsableCommand {
       With --certify, each run is measured against the global optimum: the search over all cells starts at \
       the best run and ends when --gap is proven. A lower bound holds for every network, so the best of all \
       runs counts for each. With --max-seconds, descents share 70 % of it and the search the rest; without, \
-      the search ends after 300 seconds.
+      the search ends after 300 seconds. A run far from optimal proves little by itself; --reference adds \
+      the bound of a network that ccnn train has solved.
       """)
 
   @OptionGroup(title: "Data") var data: DataOptions
@@ -64,6 +65,12 @@ struct BaselineCommand: ParsableCommand {
       valueName: "gap"))
   var gap: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "Model of the same architecture and loss whose lower bound counts too, with --certify.",
+      valueName: "file.safetensors"))
+  var reference: String?
+
   @Option(help: ArgumentHelp("Write the model of the best run.", valueName: "file.safetensors"))
   var output: String?
 
@@ -75,6 +82,7 @@ struct BaselineCommand: ParsableCommand {
     let inputs = try data.load(isSignal: configuration.filter.isSignal, seed: common.seed)
     let progress = Progress(isSilent: common.quiet, limit: common.maxSeconds)
     warn(about: inputs, progress)
+    let solved = try reference.map { try Model(contentsOf: $0) }
     let trainer = common.interruptibleTrainer(configuration)
     let settings = Baseline.Settings(
       optimizer: optimizer, width: width, epochs: epochs, batchSize: batchSize,
@@ -83,7 +91,7 @@ struct BaselineCommand: ParsableCommand {
     let keepsTrace = trace != nil
     let (study, best) = try interruptible(progress) {
       try trainer.baseline(
-        on: inputs, settings: settings, seedCount: seeds, certifies: certify
+        on: inputs, settings: settings, seedCount: seeds, certifies: certify, reference: solved
       ) { seed, row in
         let named = row.renamed("seed \(seed)")
         if keepsTrace { rows.append(named) }
@@ -124,13 +132,15 @@ struct BaselineCommand: ParsableCommand {
       problems.exclude("--optimizer \(optimizer.rawValue)", "--momentum", given: momentum)
     }
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
-    if let gap, !certify {
+    for (name, value) in [("--gap", gap.map { "\($0)" }), ("--reference", reference)] {
+      guard let value, !certify else { continue }
       problems.add(
-        "--gap", value: "\(gap)", expected: "no value without --certify",
+        name, value: value, expected: "no value without --certify",
         advice: "Give --certify as well.")
     }
     configuration.gap = gap ?? configuration.gap
     problems.exclude("baseline", "--cells", given: model.cells)
+    problems.exclude("baseline", "--filter-rank", given: model.filterRank)
     problems.exclude("baseline", "--gates", given: model.gateOptions.gates)
     try problems.throwIfAny()
     try Outputs.check([
@@ -161,13 +171,13 @@ extension BaselineStudy {
     table.add("optimizer", "\(optimizer), width \(width), \(epochs) epochs")
     let last = lowerBound.value == nil ? "    test" : "     gap"
     table.add(
-      line: "  seed         objective              loss  neurons     train  \(last)  seconds")
+      line: "  seed        objective              loss  neurons     train  \(last)  seconds")
     for run in runs {
       let share =
         lowerBound.value == nil
         ? percent(run.testAccuracy.value) : digits(run.relativeGap.value, "%.2e")
       let cells = [
-        ("\(run.seed)", 6), (digits(run.objective.value), 18), (digits(run.loss.value), 18),
+        ("\(run.seed)", 6), (digits(run.objective.value), 17), (digits(run.loss.value), 18),
         ("\(run.neuronCount)", 9), (percent(run.trainAccuracy.value), 10), (share, 10),
       ]
       let text = cells.map { String(repeating: " ", count: max(0, $1 - $0.count)) + $0 }

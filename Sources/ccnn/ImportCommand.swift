@@ -56,6 +56,7 @@ struct ImportCommand: ParsableCommand {
       problems.require("--lambda, the weight decay that the network was trained with")
     }
     problems.exclude("import", "--cells", given: model.cells)
+    problems.exclude("import", "--filter-rank", given: model.filterRank)
     problems.exclude("import", "--gates", given: model.gateOptions.gates)
     try problems.throwIfAny()
     try Outputs.check([("--output", output), ("--json", common.json)])

@@ -35,6 +35,14 @@ struct HelpTests {
       [
         "optimizer", "width", "epochs", "batch-size", "learning-rate", "momentum", "seeds", "seed",
         "images", "filter", "pooling", "lambda", "lambda-ratio", "json", "output",
+        "certify", "gap", "reference", "max-seconds",
+      ]
+    ),
+    (
+      "import",
+      [
+        "weights", "output", "images", "labels", "dataset", "filter", "pooling", "stride",
+        "padding", "bias", "activation", "loss", "lambda", "lambda-ratio", "standardize", "json",
       ]
     ),
   ])
@@ -48,7 +56,7 @@ struct HelpTests {
   @Test func helpNamesEveryCommandAndExitCode() throws {
     let output = try Tool.run(["--help"])
     #expect(output.code == 0)
-    let words = ["train", "certify", "predict", "evaluate", "baseline", "130 interrupted"]
+    let words = ["train", "certify", "predict", "evaluate", "baseline", "import", "130 interrupted"]
     let missing = words.filter { !output.out.contains($0) }
     #expect(missing == [])
   }

@@ -79,6 +79,11 @@ struct UsageTests {
     ["baseline", "--dataset", "digits", "--filter", "3x3", "--momentum", "0.5"],
     ["baseline", "--dataset", "digits", "--filter", "3x3", "--cells", "generate"],
     ["baseline", "--dataset", "digits", "--filter", "3x3", "--gates", "centered"],
+    ["baseline", "--dataset", "digits", "--filter", "3x3", "--filter-rank", "2"],
+    ["baseline", "--dataset", "digits", "--filter", "3x3", "--gap", "0.1"],
+    ["baseline", "--dataset", "digits", "--filter", "3x3", "--reference", "m"],
+    ["baseline", "--dataset", "digits", "--filter", "3x3", "--certify", "--gap", "2"],
+    ["import"], ["import", "--weights", "w", "--dataset", "digits", "--lambda", "1"],
     [
       "baseline", "--dataset", "digits", "--filter", "3x3", "--optimizer", "lbfgs",
       "--learning-rate", "0.1",
