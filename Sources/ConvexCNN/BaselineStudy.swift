@@ -141,8 +141,8 @@ extension Trainer {
 
   /// Certificates of networks of one problem, each with the best bound of all.
   ///
-  /// The first network is searched first, with the time of its share and of all that need no search: once a gap is
-  /// proven, no other network's bound can be better by more than the target.
+  /// Each search has an equal share of the time that is left. Once one network's gap is proven, no other's bound can
+  /// be better by more than the target, so the rest are not searched.
   private func certificates(
     of networks: [Network], _ task: PreparedTask, _ cells: CellPlan, effort: BoundEffort
   ) throws -> [Certificate] {

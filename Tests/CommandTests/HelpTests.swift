@@ -56,7 +56,9 @@ struct HelpTests {
   @Test func helpNamesEveryCommandAndExitCode() throws {
     let output = try Tool.run(["--help"])
     #expect(output.code == 0)
-    let words = ["train", "certify", "predict", "evaluate", "baseline", "import", "130 interrupted"]
+    let words = [
+      "train", "certify", "predict", "evaluate", "baseline", "import", "130 interrupted",
+    ]
     let missing = words.filter { !output.out.contains($0) }
     #expect(missing == [])
   }

@@ -11,6 +11,7 @@ struct Scaling {
     case ("sampling", nil): try SamplingScaling(isQuick: isQuick).run()
     case ("cells", nil): try CellScaling(isQuick: isQuick).run()
     case ("descent", nil): try DescentComparison.run(isQuick: isQuick)
+    case ("baselines", nil): try BaselineGaps(isQuick: isQuick).run()
     default: print("usage: Scaling convolution|counting|sampling|cells|descent [--quick]")
     }
   }
