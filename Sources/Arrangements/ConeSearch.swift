@@ -41,12 +41,10 @@ public struct ConeSearch: PricingOracle {
     precondition(
       correlation.patchDimension <= Self.largestDimension,
       "ConeSearch: patch dimension \(correlation.patchDimension), at most \(Self.largestDimension)")
-    guard correlation.mass.isFinite else {
-      return Pricing(
-        filters: Matrix(rows: 0, columns: correlation.patchDimension), norms: [],
-        upperBound: .infinity, nodeCount: 0, ending: .tolerance)
-    }
-    var run = ConeSearchRun(correlation, request, memory: memory)
-    return run.solve()
+    guard correlation.mass.isFinite, correlation.mass > 0 else { return .trivial(correlation) }
+    // The squares of tiny values would vanish, and those of huge ones overflow.
+    let (normalized, unit) = correlation.normalized()
+    var run = ConeSearchRun(normalized, request.divided(by: unit), memory: memory)
+    return run.solve().multiplied(by: unit)
   }
 }

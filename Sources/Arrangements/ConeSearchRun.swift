@@ -44,7 +44,6 @@ struct ConeSearchRun {
   }
 
   mutating func solve() -> Pricing {
-    guard correlation.mass > 0 else { return result(.tolerance) }
     if let starts = request.starts {
       for j in 0..<starts.rows { ascent.climb(from: Array(starts.row(j))) }
     }
@@ -66,8 +65,8 @@ struct ConeSearchRun {
       }
       assess(halves)
     }
-    let isWithin = upperBound <= ascent.largestNorm * (1 + request.relativeTolerance)
-    return result(isWithin ? .tolerance : .target)
+    return result(
+      request.ending(upperBound: upperBound, largestNorm: ascent.largestNorm))
   }
 
   private var interruption: Pricing.Ending? {

@@ -13,7 +13,8 @@ public struct PatchTerms: Sendable {
   public let sampleCount: Int
   /// Number of windows `a`.
   public let windowCount: Int
-  /// Rows of the terms, `[rows, patchDimension]`; of unit length with linear pooling.
+  /// Rows of the terms, `[rows, patchDimension]`; of unit length with linear pooling, else scaled so
+  /// that the longest of a term has a length from 1 to 2.
   let rows: Matrix
   /// Rows of term `t` are those from `starts[t]` to `starts[t + 1]`.
   let starts: [Int32]
@@ -115,8 +116,10 @@ public struct PatchTerms: Sendable {
         }
       }
       for (q, rows) in ordered.enumerated() where !rows.isEmpty {
-        parts.append(Part(sample: Int32(i), term: Int32(windows.count), factor: 1))
-        for row in rows { elements += row }
+        let longest = rows.map { BLAS.norm($0) }.reduce(0, max)
+        let unit = Self.powerOfTwo(below: longest)
+        parts.append(Part(sample: Int32(i), term: Int32(windows.count), factor: unit))
+        for row in rows { elements += row.map { $0 / unit } }
         starts.append(Int32(elements.count / h))
         windows.append(Int32(q))
       }
@@ -129,7 +132,19 @@ public struct PatchTerms: Sendable {
     }
   }
 
+  /// Mass of a part below which products of its entries may underflow.
+  private static let leastMass = 0x1p-960
+
+  /// The largest power of two not above a positive length, within the range of its reciprocal.
+  private static func powerOfTwo(below length: Double) -> Double {
+    guard length.isFinite, length > 0 else { return length > 0 ? 0x1p1020 : 1 }
+    return Double(sign: .plus, exponent: min(1020, max(-1020, length.exponent)), significand: 1)
+  }
+
   /// The correlation `u -> Phi(u)' nu` with a dual point.
+  ///
+  /// Patches and dual points of any finite size are allowed: where a product overflows, the mass is
+  /// infinite, and where one may underflow, the mass is raised to `2^-960`.
   ///
   /// - Parameter dual: Dual point `nu` of shape `[n, c]`.
   /// - Returns: The function whose largest norm over unit filters is the dual norm of `nu`.
@@ -144,13 +159,12 @@ public struct PatchTerms: Sendable {
     for part in parts {
       let (term, sample) = (Int(part.term), Int(part.sample))
       let size = abs(part.factor)
-      var square = 0.0
-      for j in 0..<c {
-        let b = size * dual.elements[sample * c + j]
-        coefficients.elements[term * c + j] += b
-        square += b * b
+      for j in 0..<c { coefficients.elements[term * c + j] += size * dual.elements[sample * c + j] }
+      let strength = BLAS.norm(Array(dual.row(sample)))
+      // Products that underflow lose their relative accuracy; a larger mass accounts for it.
+      if strength != 0 {
+        mass += max(max(size, Self.leastMass) * strength, Self.leastMass) * lengths[term]
       }
-      mass += square.squareRoot() * lengths[term]
       guard part.factor < 0 else { continue }
       for j in 0..<c {
         let b = size * dual.elements[sample * c + j]

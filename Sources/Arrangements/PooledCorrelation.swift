@@ -46,6 +46,24 @@ public struct PooledCorrelation: Sendable {
     return mass * (counts * 0x1p-52 + terms.representationError)
   }
 
+  /// The correlation divided by a power of two, so that its mass is from 1 to 2, and that power.
+  ///
+  /// Squares of its values neither overflow nor underflow where it matters. Parts that vanish are
+  /// below `2^-1000` of the mass.
+  ///
+  /// - Precondition: The mass is positive and finite.
+  func normalized() -> (correlation: PooledCorrelation, unit: Double) {
+    let exponent = mass.exponent
+    func scaled(_ x: Double) -> Double { Double(sign: .plus, exponent: -exponent, significand: x) }
+    func scaled(_ matrix: Matrix) -> Matrix {
+      Matrix(rows: matrix.rows, columns: matrix.columns, elements: matrix.elements.map(scaled))
+    }
+    let correlation = PooledCorrelation(
+      terms: terms, outputCount: outputCount, coefficients: scaled(coefficients),
+      linear: scaled(linear), mass: scaled(mass))
+    return (correlation, Double(sign: .plus, exponent: exponent, significand: 1))
+  }
+
   /// The value `F(u)`, of length `a c`.
   ///
   /// - Parameter u: Filter of length `patchDimension`.

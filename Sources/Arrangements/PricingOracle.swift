@@ -51,6 +51,22 @@ public struct PricingRequest: Sendable {
   }
 }
 
+extension PricingRequest {
+  /// The request for `1 / unit` of a correlation.
+  func divided(by unit: Double) -> PricingRequest {
+    var request = self
+    request.target = target / unit
+    request.sufficient = sufficient / unit
+    return request
+  }
+
+  /// Why a search that went through all ended.
+  func ending(upperBound: Double, largestNorm: Double) -> Pricing.Ending {
+    if upperBound <= largestNorm * (1 + relativeTolerance) { return .tolerance }
+    return upperBound <= target ? .target : .rounding
+  }
+}
+
 /// What a pricing found.
 public struct Pricing: Sendable {
   /// Why a search ended.
@@ -59,6 +75,8 @@ public struct Pricing: Sendable {
     case tolerance
     /// The upper bound is at most the target.
     case target
+    /// Neither can be told: what is left between bound and norm may be rounding.
+    case rounding
     /// Filters of sufficient norm were found.
     case sufficient
     /// The node limit came first.
@@ -89,6 +107,23 @@ public struct Pricing: Sendable {
     self.upperBound = upperBound
     self.nodeCount = nodeCount
     self.ending = ending
+  }
+
+  /// The pricing of a correlation of no mass, or of one whose mass is not finite.
+  static func trivial(_ correlation: PooledCorrelation) -> Pricing {
+    Pricing(
+      filters: Matrix(rows: 0, columns: correlation.patchDimension), norms: [],
+      upperBound: correlation.mass == 0 ? 0 : .infinity, nodeCount: 0,
+      ending: correlation.mass == 0 ? .tolerance : .rounding)
+  }
+
+  /// The pricing of a correlation, from that of `1 / unit` of it; `unit` is a power of two.
+  func multiplied(by unit: Double) -> Pricing {
+    let bound = upperBound * unit
+    return Pricing(
+      filters: filters, norms: norms.map { $0 * unit },
+      upperBound: bound < Double.leastNormalMagnitude && bound > 0 ? bound.nextUp : bound,
+      nodeCount: nodeCount, ending: ending)
   }
 
   /// The largest norm found, a lower bound of the dual norm; 0 when no filter was found.
