@@ -88,7 +88,7 @@ struct AngularSweepRun {
     }
     if let ending { return result(ending, bound: correlation.mass) }
     switch correlation.patchDimension {
-    case 1: return finish([Part(bound: 0, candidates: ends, arcCount: 2)], isLast: true)
+    case 1: return finish([Part(bound: 0, candidates: ends, arcCount: 2)])
     case 2: return sweepPlane()
     default: return sweepSpace()
     }
@@ -110,7 +110,7 @@ struct AngularSweepRun {
       }
     }
     nodeCount = 0
-    return finish(parts, isLast: true)
+    return finish(parts)
   }
 
   private mutating func sweepSpace() -> Pricing {
@@ -127,7 +127,9 @@ struct AngularSweepRun {
         nonisolated(unsafe) let buffer = buffer
         Parallel.forEachChunk(of: rows.count, chunk: 8, threads: request.threads) { _, range in
           var circle = CircleSweep(arrangement)
-          for i in range { buffer[i] = circle.sweep(rows.lowerBound + i, known: known, floor: floor) }
+          for i in range {
+            buffer[i] = circle.sweep(rows.lowerBound + i, known: known, floor: floor)
+          }
         }
       }
       bound = max(bound, parts.map(\.bound).reduce(0, max))
@@ -135,10 +137,10 @@ struct AngularSweepRun {
       climb(from: parts.flatMap(\.candidates))
       if rows.upperBound < count, let ending { return result(ending, bound: correlation.mass) }
     }
-    return finish([Part(bound: bound)], isLast: true)
+    return finish([Part(bound: bound)])
   }
 
-  private mutating func finish(_ parts: [Part], isLast: Bool) -> Pricing {
+  private mutating func finish(_ parts: [Part]) -> Pricing {
     nodeCount += parts.map(\.arcCount).reduce(0, +)
     climb(from: parts.flatMap(\.candidates))
     let found = parts.flatMap(\.candidates).map(\.norm).reduce(0, max)
@@ -156,7 +158,8 @@ struct AngularSweepRun {
     for index in order.prefix(32) {
       let candidate = candidates[index]
       let isBetter = candidate.norm > ascent.largestNorm
-      guard isBetter || (candidate.norm > request.target && ascent.found.count < 32) else { continue }
+      let isWanted = candidate.norm > request.target && ascent.found.count < 32
+      guard isBetter || isWanted else { continue }
       ascent.climb(from: candidate.filter)
     }
   }

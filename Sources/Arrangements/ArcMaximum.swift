@@ -28,6 +28,7 @@ struct ArcMaximum {
   /// - Parameters:
   ///   - start: First angle.
   ///   - end: Last angle, not below the first.
+  /// - Returns: Angle and length of the peak.
   func peak(from start: Double, to end: Double) -> (angle: Double, length: Double)? {
     let slack = 0x1p-40
     var ahead = (peak - start).truncatingRemainder(dividingBy: .pi)

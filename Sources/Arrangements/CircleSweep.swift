@@ -53,6 +53,7 @@ struct CircleSweep {
   ///   - i: The row; nothing is done when an earlier one has the same circle.
   ///   - known: Norms up to this need not be bounded.
   ///   - floor: Filters of the circle above this are candidates; at most `known`.
+  /// - Returns: A bound not below `known`, and the filters found.
   mutating func sweep(_ i: Int, known: Double, floor: Double) -> AngularSweepRun.Part {
     var part = AngularSweepRun.Part(bound: known)
     guard collect(i) else { return part }
