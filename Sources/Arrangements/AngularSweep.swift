@@ -15,13 +15,13 @@ import Tensors
 /// **Rounding.** With two entries an angle is off by less than `2^-49`, so that a row is taken for active
 /// or not only where `|x . u| <= 2^-49 |x|`: the bound is raised by `2^-47 mass` for that and for the
 /// choice among rows of a window, in addition to `roundingError`. With three entries rows are first
-/// rounded to multiples of `2^-42`, which changes `F` by `2^-42 mass` at most; the order of points on a
+/// rounded to multiples of `2^-41`, which changes `F` by `2^-41 mass` at most; the order of points on a
 /// circle is then decided by exact integer determinants, so every map belongs to its arc.
 ///
 /// - Complexity: O(`N log N + N a c`) for two entries. O(`N^2 log N + N^2 a c`) time and O(`N`) memory for
 ///   each thread for three, where cells whose map is larger than the bound cost O(`N`) at worst, and
 ///   O(1) when a row nearby has the wrong sign, as nearly always.
-/// - Accuracy: `upperBound` is rigorous, and is within about `2^-41 mass` (three entries) of the norm
+/// - Accuracy: `upperBound` is rigorous, and is within about `2^-40 mass` (three entries) of the norm
 ///   found (`PricingIdentityTests`, `PricingHostileTests`).
 /// - Source: The faces of an arrangement by sweeps: Edelsbrunner, *Algorithms in Combinatorial
 ///   Geometry*, 1987. The use for the dual norm is this package's.
@@ -32,7 +32,8 @@ public struct AngularSweep: PricingOracle {
   /// Largest patch dimension; 2 with max pooling, see `supports`.
   public var maximumDimension: Int { 3 }
 
-  /// Whether the sweep takes a correlation: up to three entries, or two with max pooling.
+  /// Whether the sweep takes a correlation: up to three entries, or two where windows take maxima of
+  /// several patches.
   public static func supports(_ correlation: PooledCorrelation) -> Bool {
     correlation.patchDimension <= (correlation.hasSingleRows ? 3 : 2)
   }
@@ -177,7 +178,7 @@ struct AngularSweepRun {
   /// What rounding may hide; see `AngularSweep`.
   private var margin: Double {
     let entries = Double(32 * (correlation.entryCount + 40)) * 0x1p-52
-    let angles = correlation.patchDimension == 3 ? 0x1p-42 + 0x1p-46 : 0x1p-47
+    let angles = correlation.patchDimension == 3 ? 0x1p-41 + 0x1p-46 : 0x1p-47
     return 2 * correlation.roundingError + correlation.mass * (entries + angles)
   }
 

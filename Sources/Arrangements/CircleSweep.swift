@@ -260,8 +260,9 @@ struct CircleSweep {
   /// Bounds the inside of a cell beside the arc: its map's top singular vector, when it lies there.
   ///
   /// With `s` singular values of the map, the computed vector `v` is within
-  /// `e = 4 sqrt(3) k 2^-52 mass s_1 / (s_1^2 - s_2^2)` of the true one, where `k 2^-52` bounds the
-  /// errors of the map's products. So `v` satisfies the cell's inequalities up to `e` when the maximum
+  /// `e / 2`, with `e = 8 sqrt(3) k 2^-52 mass s_1 / (s_1^2 - s_2^2)`, of the true one, where `k 2^-52` bounds
+  /// the errors of the map's products. Rows have a length of at most 2, so `v` satisfies the cell's
+  /// inequalities up to `e` when the maximum
   /// is inside, and the maximum is at most `min(s_1, |F(v)| + mass e)`. When `e` is not small, `s_1 - s_2`
   /// is within the margin, and the circle of the two vectors leads to the cell's boundary at no loss.
   private mutating func measureCell(
@@ -276,7 +277,7 @@ struct CircleSweep {
     guard norm > part.bound else { return }
     let errors = Double(correlation.entryCount + 40) * 0x1p-52
     let error =
-      4 * 3.0.squareRoot() * errors * correlation.mass * norm / (top.largest - top.second)
+      8 * 3.0.squareRoot() * errors * correlation.mass * norm / (top.largest - top.second)
     guard error < 0.25 else { return }
     for sign in [1.0, -1.0] {
       let v = sign * SIMD3(top.vector[0], top.vector[1], top.vector[2])
@@ -287,7 +288,7 @@ struct CircleSweep {
       else { continue }
       let filter = [v.x, v.y, v.z]
       let value = correlation.norm(at: filter)
-      part.bound = max(part.bound, min(norm, value + correlation.mass * (error + 0x1p-42)))
+      part.bound = max(part.bound, min(norm, value + correlation.mass * (error + 0x1p-41)))
       cells.append(.init(filter: filter, norm: value))
     }
   }

@@ -31,6 +31,8 @@ final class ConeProjection {
   private(set) var atomCount = 0
   /// Bound on `sum_j tau_j` over unit vectors of the cone.
   private var reach = 0.0
+  /// Whether all rays are on one side of the apex's plane, so that a multiple of the apex is a majorant.
+  private var isAcute = true
   private let atoms: UnsafeMutablePointer<Double>
   private let gram: UnsafeMutablePointer<Double>
   private let apex: UnsafeMutablePointer<Double>
@@ -99,8 +101,10 @@ final class ConeProjection {
       // Rays that nearly coincide leave the matrix singular; what this changes, the bound makes up for.
       gram[i * h + i] += 1e-11
     }
-    // apex . u = sum tau_j apex . w_j is at most 1.
-    reach = least > 0 ? (1 + 1e-9) / least : .infinity
+    // apex . u = sum tau_j apex . w_j is at most 1. On root cones the sum of tau is at most h (sqrt(h) on
+    // orthants), and halving an edge never makes it larger: the midpoint has a length of at most 1.
+    isAcute = least > 0
+    reach = (1 + 1e-9) * (isAcute ? min(1 / least, Double(h)) : Double(h))
     atomCount = 0
   }
 
@@ -340,7 +344,7 @@ final class ConeProjection {
       flat = max(flat, combined[j] / max(height, 1e-300))
     }
     let projected = square.squareRoot() + violation * reach
-    let best = reach.isFinite ? min(projected, flat) : projected
+    let best = isAcute ? min(projected, flat) : projected
     return best.isNaN ? .infinity : best
   }
 }

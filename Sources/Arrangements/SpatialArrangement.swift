@@ -2,7 +2,7 @@ import Tensors
 
 /// Rows of three entries on a grid, with exact orientations, and their coefficients.
 struct SpatialArrangement {
-  /// A row as integers: multiples of `2^-42`, of unit length up to rounding.
+  /// A row as integers: multiples of `2^-41`, of a length from 1 to 2 up to rounding.
   typealias Vector = (x: Int64, y: Int64, z: Int64)
   /// The product of two rows, exact.
   typealias Product = (x: Int128, y: Int128, z: Int128)
@@ -15,7 +15,7 @@ struct SpatialArrangement {
   /// Terms with the line as their row, by line; lines and windows of a term may repeat.
   let termsOfLine: [[Int32]]
 
-  private static let scale = 0x1p42
+  private static let scale = 0x1p41
 
   init(_ correlation: PooledCorrelation) {
     self.correlation = correlation
