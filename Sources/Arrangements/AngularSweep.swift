@@ -48,7 +48,8 @@ public struct AngularSweep: PricingOracle {
   public func price(_ correlation: PooledCorrelation, _ request: PricingRequest) -> Pricing {
     precondition(
       Self.supports(correlation),
-      "AngularSweep: patch dimension \(correlation.patchDimension), at most 3, or 2 with max pooling")
+      "AngularSweep: patch dimension \(correlation.patchDimension), at most 3, or 2 with max pooling"
+    )
     guard correlation.mass.isFinite, correlation.mass > 0 else { return .trivial(correlation) }
     let (normalized, unit) = correlation.normalized()
     var run = AngularSweepRun(normalized, request.divided(by: unit))
@@ -156,7 +157,7 @@ struct AngularSweepRun {
     let order = candidates.indices.sorted {
       (candidates[$1].norm, $0) < (candidates[$0].norm, $1)
     }
-    for index in order.prefix(32) {
+    for index in order.prefix(12) {
       let candidate = candidates[index]
       let isBetter = candidate.norm > ascent.largestNorm
       let isWanted = candidate.norm > request.target && ascent.found.count < 32

@@ -26,6 +26,14 @@ struct CircleSweep {
 
   private let arrangement: SpatialArrangement
   private let correlation: PooledCorrelation
+  // Copies of its own for each workspace, since threads that count references to one slow each other.
+  private let entryCount: Int
+  private let outputCount: Int
+  private let numbers: [Double]
+  /// Terms of line `l` are those from `firstTerms[l]` to `firstTerms[l + 1]`.
+  private let firstTerms: [Int]
+  private let offsets: [Int]
+  private let coefficients: [Double]
   private var crossings: [Crossing] = []
   /// Lines that vanish on the whole circle.
   private var parallels: [Int] = []
@@ -42,6 +50,16 @@ struct CircleSweep {
   init(_ arrangement: SpatialArrangement) {
     self.arrangement = arrangement
     correlation = arrangement.correlation
+    (entryCount, outputCount) = (correlation.entryCount, correlation.outputCount)
+    numbers = arrangement.numbers.map { $0 }
+    let terms = arrangement.termsOfLine
+    firstTerms = terms.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
+    offsets = terms.joined().map { [correlation] term in
+      Int(correlation.terms.windows[Int(term)]) * correlation.outputCount
+    }
+    coefficients = terms.joined().flatMap { [correlation] in
+      correlation.coefficients.row(Int($0))
+    }
     isActive = [Bool](repeating: false, count: arrangement.rowCount)
     map = CompensatedMap(correlation.linear.elements, columns: 3)
     planar = [Double](repeating: 0, count: 2 * correlation.entryCount)
@@ -89,7 +107,7 @@ struct CircleSweep {
         parallels.append(j)
         continue
       }
-      var direction = SIMD3(Double(product.x), Double(product.y), Double(product.z))
+      var direction = SpatialArrangement.rounded(product)
       direction /= (direction * direction).sum().squareRoot()
       if reference == nil {
         reference = product
@@ -150,11 +168,11 @@ struct CircleSweep {
     sides = [zero, zero]
     for j in parallels {
       let side = arrangement.cosine(i, j) > 0 ? 0 : 1
-      for term in arrangement.termsOfLine[j] {
-        let offset = Int(correlation.terms.windows[Int(term)]) * correlation.outputCount
-        for t in 0..<correlation.outputCount {
-          let b = correlation.coefficients.elements[Int(term) * correlation.outputCount + t]
-          for e in 0..<3 { sides[side][(offset + t) * 3 + e] += b * arrangement.numbers[3 * j + e] }
+      for term in firstTerms[j]..<firstTerms[j + 1] {
+        for t in 0..<outputCount {
+          let b = coefficients[term * outputCount + t]
+          let place = (offsets[term] + t) * 3
+          for e in 0..<3 { sides[side][place + e] += b * numbers[3 * j + e] }
         }
       }
     }
@@ -167,14 +185,12 @@ struct CircleSweep {
   }
 
   private mutating func update(_ line: Int, sign: Double) {
-    let c = correlation.outputCount
-    arrangement.numbers.withUnsafeBufferPointer { numbers in
+    numbers.withUnsafeBufferPointer { numbers in
       guard let numbers = numbers.baseAddress else { return }
-      for term in arrangement.termsOfLine[line] {
-        let offset = Int(correlation.terms.windows[Int(term)]) * c
-        for t in 0..<c {
-          let b = correlation.coefficients.elements[Int(term) * c + t]
-          map.add(to: offset + t, sign * b, numbers, at: 3 * line)
+      for term in firstTerms[line]..<firstTerms[line + 1] {
+        for t in 0..<outputCount {
+          let b = coefficients[term * outputCount + t]
+          map.add(to: offsets[term] + t, sign * b, numbers, at: 3 * line)
         }
       }
     }
@@ -190,7 +206,7 @@ struct CircleSweep {
     part.arcCount += 1
     var (first, mixed, second) = (0.0, 0.0, 0.0)
     var (above, below) = (0.0, 0.0)
-    for entry in 0..<correlation.entryCount {
+    for entry in 0..<entryCount {
       let row = SIMD3(map[3 * entry], map[3 * entry + 1], map[3 * entry + 2])
       let (f, s, g) = (
         (row * basis.0).sum(), (row * basis.1).sum(), (row * normal).sum()
@@ -239,7 +255,7 @@ struct CircleSweep {
     }
     for (point, isOpposite) in [(crossing, turn >= count), (next, (turn >= count) != isLast)] {
       var square = 0.0
-      for entry in 0..<correlation.entryCount {
+      for entry in 0..<entryCount {
         let x = planar[2 * entry] * point.cosine + planar[2 * entry + 1] * point.sine
         square += x * x
       }
@@ -270,12 +286,10 @@ struct CircleSweep {
     _ cells: inout [AngularSweepRun.Candidate]
   ) {
     let added = sides[side]
-    let top = SymmetricThree(
-      gramOf: { [map] in map[$0] + added[$0] }, rows: correlation.entryCount
-    ).top
+    let top = SymmetricThree(gramOf: { [map] in map[$0] + added[$0] }, rows: entryCount).top
     let norm = top.largest.squareRoot()
     guard norm > part.bound else { return }
-    let errors = Double(correlation.entryCount + 40) * 0x1p-52
+    let errors = Double(entryCount + 40) * 0x1p-52
     let error =
       8 * 3.0.squareRoot() * errors * correlation.mass * norm / (top.largest - top.second)
     guard error < 0.25 else { return }
@@ -314,8 +328,7 @@ struct CircleSweep {
   @inline(__always)
   private func vector(_ line: Int) -> SIMD3<Double> {
     let place = 3 * line
-    return SIMD3(
-      arrangement.numbers[place], arrangement.numbers[place + 1], arrangement.numbers[place + 2])
+    return SIMD3(numbers[place], numbers[place + 1], numbers[place + 2])
   }
 
   @inline(__always)

@@ -9,7 +9,7 @@ struct SpatialArrangement {
 
   let correlation: PooledCorrelation
   /// The rows of terms whose coefficients are not all zero, each line once.
-  let lines: [Vector]
+  private let lines: [Vector]
   /// The same as numbers, `[lines, 3]`; exact.
   let numbers: [Double]
   /// Terms with the line as their row, by line; lines and windows of a term may repeat.
@@ -52,9 +52,20 @@ struct SpatialArrangement {
   func product(_ i: Int, _ j: Int) -> Product {
     let (a, b) = (lines[i], lines[j])
     func minor(_ p: Int64, _ q: Int64, _ r: Int64, _ s: Int64) -> Int128 {
-      Int128(p) &* Int128(s) &- Int128(q) &* Int128(r)
+      Int128(truncatingIfNeeded: p) &* Int128(truncatingIfNeeded: s)
+        &- Int128(truncatingIfNeeded: q) &* Int128(truncatingIfNeeded: r)
     }
     return (minor(a.y, a.z, b.y, b.z), minor(a.z, a.x, b.z, b.x), minor(a.x, a.y, b.x, b.y))
+  }
+
+  /// A product as numbers, each rounded once; the library's conversion is many times slower.
+  static func rounded(_ product: Product) -> SIMD3<Double> {
+    func rounded(_ x: Int128) -> Double {
+      // Below 2^85: the high part has at most 45 bits.
+      Double(Int64(truncatingIfNeeded: x >> 40)) * 0x1p40
+        + Double(Int64(truncatingIfNeeded: x & 0xFF_FFFF_FFFF))
+    }
+    return SIMD3(rounded(product.x), rounded(product.y), rounded(product.z))
   }
 
   /// The sign of a product's determinant with a row.
@@ -65,7 +76,7 @@ struct SpatialArrangement {
     let row = lines[k]
     let value =
       product.x &* Int128(row.x) &+ product.y &* Int128(row.y) &+ product.z &* Int128(row.z)
-    return value.signum() == 0 ? 0 : value > 0 ? 1 : -1
+    return value == 0 ? 0 : value > 0 ? 1 : -1
   }
 
   /// The inner product of two rows that are known not to be orthogonal.

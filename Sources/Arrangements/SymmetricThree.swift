@@ -6,6 +6,8 @@ struct SymmetricThree {
   private var diagonal = SIMD3<Double>.zero
   /// Entries (1, 2), (0, 2) and (0, 1).
   private var mixed = SIMD3<Double>.zero
+  /// The row, when there is just one: then it is the eigenvector.
+  private var only: SIMD3<Double>?
 
   /// The matrix `A'A` of a map `[rows, 3]` given by its entries.
   @inline(__always)
@@ -14,11 +16,16 @@ struct SymmetricThree {
       let row = SIMD3(entry(3 * r), entry(3 * r + 1), entry(3 * r + 2))
       diagonal += row * row
       mixed += SIMD3(row.y * row.z, row.x * row.z, row.x * row.y)
+      only = rows == 1 ? row : nil
     }
   }
 
   /// The largest eigenvalue, the second and a unit eigenvector of the largest.
   var top: (largest: Double, second: Double, vector: [Double]) {
+    if let only, diagonal.sum() > 0 {
+      let length = diagonal.sum().squareRoot()
+      return (diagonal.sum(), 0, [only.x / length, only.y / length, only.z / length])
+    }
     var (a, b) = (diagonal, mixed)
     var vectors = [SIMD3<Double>(1, 0, 0), SIMD3<Double>(0, 1, 0), SIMD3<Double>(0, 0, 1)]
     let negligible = (a.x + a.y + a.z) * 0x1p-60
