@@ -48,3 +48,28 @@ public struct ConeSearch: PricingOracle {
     return run.solve().multiplied(by: unit)
   }
 }
+
+extension ConeSearch {
+  /// Cones that cover the space: orthants up to dimension 6, then those of a regular simplex.
+  ///
+  /// - Parameter h: Patch dimension.
+  /// - Returns: The rays of every cone, `[h, h]`, one a row.
+  package static func rootCones(dimension h: Int) -> [[Double]] {
+    guard h > 6 else {
+      return (0..<1 << h).map { signs in
+        (0..<h * h).map { $0 / h != $0 % h ? 0 : (signs >> ($0 / h)) & 1 == 1 ? -1 : 1 }
+      }
+    }
+    // h + 1 unit vectors of sum zero; the cones leave out one each.
+    let scale = (1 + 1 / Double(h)).squareRoot()
+    let shift = ((Double(h) + 1).squareRoot() + 1) / (Double(h) * Double(h).squareRoot())
+    var vertices = (0..<h).map { i in (0..<h).map { $0 == i ? scale - shift : -shift } }
+    vertices.append([Double](repeating: 1 / Double(h).squareRoot(), count: h))
+    return (0...h).map { left in
+      vertices.indices.filter { $0 != left }.flatMap { i -> [Double] in
+        let length = vertices[i].reduce(0) { $0 + $1 * $1 }.squareRoot()
+        return vertices[i].map { $0 / length }
+      }
+    }
+  }
+}

@@ -48,7 +48,7 @@ struct ConeSearchRun {
       for j in 0..<starts.rows { ascent.climb(from: Array(starts.row(j))) }
     }
     if ascent.largestNorm > request.sufficient { return result(.sufficient, bound: .infinity) }
-    let roots = Self.rootCones(dimension: correlation.patchDimension).map {
+    let roots = ConeSearch.rootCones(dimension: correlation.patchDimension).map {
       ConeNode(rays: $0, depth: 0, linear: root, members: nil)
     }
     for start in stride(from: 0, to: roots.count, by: Self.batch) {
@@ -128,25 +128,5 @@ struct ConeSearchRun {
         elements: ascent.found.flatMap(\.filter)),
       norms: ascent.found.map(\.norm), upperBound: bound ?? upperBound, nodeCount: nodeCount,
       ending: ending)
-  }
-
-  /// Cones that cover the space: orthants up to dimension 6, then those of a regular simplex.
-  static func rootCones(dimension h: Int) -> [[Double]] {
-    guard h > 6 else {
-      return (0..<1 << h).map { signs in
-        (0..<h * h).map { $0 / h != $0 % h ? 0 : (signs >> ($0 / h)) & 1 == 1 ? -1 : 1 }
-      }
-    }
-    // h + 1 unit vectors of sum zero; the cones leave out one each.
-    let scale = (1 + 1 / Double(h)).squareRoot()
-    let shift = ((Double(h) + 1).squareRoot() + 1) / (Double(h) * Double(h).squareRoot())
-    var vertices = (0..<h).map { i in (0..<h).map { $0 == i ? scale - shift : -shift } }
-    vertices.append([Double](repeating: 1 / Double(h).squareRoot(), count: h))
-    return (0...h).map { left in
-      vertices.indices.filter { $0 != left }.flatMap { i -> [Double] in
-        let length = vertices[i].reduce(0) { $0 + $1 * $1 }.squareRoot()
-        return vertices[i].map { $0 / length }
-      }
-    }
   }
 }

@@ -1,8 +1,7 @@
+import Arrangements
 import Tensors
 import TestSupport
 import Testing
-
-@testable import Arrangements
 
 /// Data made to break bounds.
 struct PricingHostileTests {
@@ -145,7 +144,7 @@ struct PricingHostileTests {
   @Test(arguments: 1...9)
   func rootConesCoverTheSpace(dimension h: Int) throws {
     var generator = SeededGenerator(seed: UInt64(h))
-    let cones = ConeSearchRun.rootCones(dimension: h)
+    let cones = ConeSearch.rootCones(dimension: h)
     #expect(cones.count == (h > 6 ? h + 1 : 1 << h))
     let inverses = try cones.map { rays in
       let gram = BLAS.product(
