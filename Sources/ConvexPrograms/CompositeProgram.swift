@@ -29,6 +29,27 @@ public struct CompositeProgram: Sendable {
     self.lambda = lambda
   }
 
+  /// The program of a problem over features, after the best output bias if the problem has one.
+  ///
+  /// With the squared loss the best bias is a mean, so features and targets without their means over the samples are the
+  /// same program; with other losses `OutputBiasLoss` takes the place of the loss.
+  ///
+  /// - Parameters:
+  ///   - problem: The problem.
+  ///   - features: Features `[n, d]`.
+  ///   - regularizer: Regularizer of the weights `[d, c]`.
+  package init(of problem: TrainingProblem, features: Matrix, regularizer: any Regularizer) {
+    var (features, loss) = (features, problem.reducedLoss)
+    if problem.hasOutputBias, let squared = problem.loss as? SquaredLoss {
+      features = features.withoutColumnMeans
+      loss = SquaredLoss(
+        targets: squared.targets.withoutColumnMeans, isClassification: squared.isClassification)
+    }
+    self.init(
+      map: DenseFeatureMap(features: features, threads: problem.threads), loss: loss,
+      regularizer: regularizer, lambda: problem.lambda)
+  }
+
   /// The weights that are all zero, shape `[d, c]`.
   public var zero: Matrix { Matrix(rows: map.featureCount, columns: loss.outputCount) }
 

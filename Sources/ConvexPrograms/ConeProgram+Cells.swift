@@ -13,7 +13,7 @@ extension ConeProgram {
   /// share.
   ///
   /// - Parameters:
-  ///   - problem: A ReLU problem with one output and one window.
+  ///   - problem: A ReLU problem with one output and one window, without an output bias.
   ///   - maximumCells: Most cells, both of each pair.
   /// - Throws: `ProgramError` when the problem has another form or there are more cells or features than allowed,
   ///   `ArrangementError` when all patches are zero or span too many dimensions.
@@ -25,6 +25,12 @@ extension ConeProgram {
         found: "\(problem.activation.rawValue), \(problem.outputCount) outputs, "
           + "\(problem.windowCount) windows",
         advice: "Use cell generation, --cells generate.")
+    }
+    guard !problem.hasOutputBias else {
+      throw ProgramError(
+        place: "program over all cells", expected: "networks without an output bias",
+        found: "an output bias",
+        advice: "Use cell generation, --cells generate, or train without the output bias.")
     }
     let (n, h) = (problem.sampleCount, problem.geometry.patchDimension)
     let patches = (0..<n).map { problem.patches(ofSample: $0) }

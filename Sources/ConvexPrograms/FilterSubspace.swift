@@ -55,7 +55,7 @@ public struct FilterSubspace: Sendable, Equatable {
       geometry: PatchGeometry(
         channels: rank, imageHeight: height, imageWidth: width, filterHeight: 1, filterWidth: 1),
       pooling: problem.pooling, activation: problem.activation, loss: problem.loss,
-      lambda: problem.lambda, threads: problem.threads)
+      lambda: problem.lambda, hasOutputBias: problem.hasOutputBias, threads: problem.threads)
   }
 
   /// The network on images that a network of the restricted problem stands for.
@@ -71,6 +71,6 @@ public struct FilterSubspace: Sendable, Equatable {
       filters: network.neuronCount == 0
         ? Matrix(rows: 0, columns: geometry.patchDimension)
         : BLAS.product(network.filters, .plain, directions),
-      outputWeights: network.outputWeights)
+      outputWeights: network.outputWeights, outputBias: network.outputBias)
   }
 }

@@ -31,19 +31,18 @@ public struct FixedFilterProgram: Sendable {
   package init(problem: TrainingProblem, unitFilters: Matrix, features: Matrix?) {
     self.problem = problem
     filters = unitFilters
-    let map = DenseFeatureMap(
-      features: features ?? problem.features(of: unitFilters), threads: problem.threads)
     composite = CompositeProgram(
-      map: map, loss: problem.loss, regularizer: GroupNorm(blockCount: unitFilters.rows),
-      lambda: problem.lambda)
+      of: problem, features: features ?? problem.features(of: unitFilters),
+      regularizer: GroupNorm(blockCount: unitFilters.rows))
   }
 
-  /// The balanced network of output weights `[m * a, c]`; neurons with zero weights are left out.
+  /// The balanced network of output weights `[m * a, c]`, with its best output bias if there is one; neurons with zero
+  /// weights are left out.
   public func network(from point: Matrix) throws -> Network {
-    try Network(
+    let network = try Network(
       geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
-      filters: filters, outputWeights: point
-    ).balanced()
+      filters: filters, outputWeights: point)
+    return problem.withBestOutputBias(network).balanced()
   }
 
   /// The filters and the point of a network: each neuron scaled to a unit filter.

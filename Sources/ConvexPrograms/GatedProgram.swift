@@ -51,9 +51,7 @@ public struct GatedProgram: Sendable {
       ? GroupNorm(blockCount: blocks)
       : BlockNuclearNorm(
         blockCount: blocks, patchDimension: h, windowCount: a, threads: problem.threads)
-    composite = CompositeProgram(
-      map: DenseFeatureMap(features: features, threads: problem.threads), loss: problem.loss,
-      regularizer: regularizer, lambda: problem.lambda)
+    composite = CompositeProgram(of: problem, features: features, regularizer: regularizer)
   }
 
   private var blocks: BlockNuclearNorm {
@@ -62,7 +60,8 @@ public struct GatedProgram: Sendable {
       windowCount: problem.windowCount)
   }
 
-  /// The network of a point: one neuron per singular value of each block, balanced.
+  /// The network of a point: one neuron per singular value of each block, balanced, and the best output bias if there is
+  /// one.
   ///
   /// Its objective equals the program's at the point. Singular values below `1e-13` of the block's largest are
   /// rounding errors and are dropped.
@@ -88,12 +87,13 @@ public struct GatedProgram: Sendable {
       }
     }
     let h = problem.geometry.patchDimension
-    return try Network(
+    let network = try Network(
       geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
       filters: Matrix(rows: count, columns: h, elements: filters),
       gates: gates == nil ? nil : Matrix(rows: count, columns: h, elements: neuronGates),
       outputWeights: Matrix(
         rows: count * problem.windowCount, columns: problem.outputCount, elements: weights))
+    return problem.withBestOutputBias(network)
   }
 
   /// The point of a network whose gates are among the program's.

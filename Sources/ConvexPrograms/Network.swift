@@ -3,7 +3,8 @@ public import Tensors
 
 /// A two-layer convolutional network: filters, activation, pooling, output weights.
 ///
-/// `f(x)_c = sum_j sum_q W_j[q, c] sum_k P[q, k] act(x_k . u_j)` with patches `x_k`, filters `u_j`, pooling `P`.
+/// `f(x)_c = sum_j sum_q W_j[q, c] sum_k P[q, k] act(x_k . u_j) + b_c` with patches `x_k`, filters `u_j`, pooling `P`, and
+/// an output bias `b` if there is one.
 public struct Network: Sendable, Equatable {
   /// How images are cut into patches.
   public let geometry: PatchGeometry
@@ -17,6 +18,8 @@ public struct Network: Sendable, Equatable {
   public var gates: Matrix?
   /// Output weights, shape `[m * a, c]`: row `j * a + q` belongs to neuron `j` and window `q`.
   public var outputWeights: Matrix
+  /// Output bias `b` of length `c`, which no penalty counts; nil for networks without one.
+  public var outputBias: [Double]?
 
   /// A network with given weights.
   ///
@@ -27,10 +30,11 @@ public struct Network: Sendable, Equatable {
   ///   - filters: `[m, h]`.
   ///   - gates: `[m, h]` for gated networks, nil otherwise.
   ///   - outputWeights: `[m * a, c]`.
+  ///   - outputBias: `c` numbers; nil for a network without output bias.
   /// - Throws: `GeometryError` when the windows do not fit, `ProgramError` when the shapes do not agree.
   public init(
     geometry: PatchGeometry, pooling: Pooling, activation: Activation, filters: Matrix,
-    gates: Matrix? = nil, outputWeights: Matrix
+    gates: Matrix? = nil, outputWeights: Matrix, outputBias: [Double]? = nil
   ) throws {
     let windows = try pooling.map(for: geometry).outputCount
     guard filters.columns == geometry.patchDimension || filters.rows == 0 else {
@@ -57,12 +61,18 @@ public struct Network: Sendable, Equatable {
         place: "network gates", expected: "patch dimension \(geometry.patchDimension)",
         found: "\(gates.columns) columns", advice: "Use the geometry the gates were made for.")
     }
+    guard outputBias.map({ $0.count == outputWeights.columns }) ?? true else {
+      throw ProgramError(
+        place: "network output bias", expected: "\(outputWeights.columns) numbers, one per output",
+        found: "\(outputBias?.count ?? 0)", advice: "Use the bias the weights were made with.")
+    }
     self.geometry = geometry
     self.pooling = pooling
     self.activation = activation
     self.filters = filters
     self.gates = gates
     self.outputWeights = outputWeights
+    self.outputBias = outputBias
   }
 
   /// Number of neurons `m`.

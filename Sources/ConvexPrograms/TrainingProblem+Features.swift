@@ -92,24 +92,46 @@ extension TrainingProblem {
   public func lossAndGradient(
     filters: Matrix, outputWeights: Matrix
   ) -> (loss: Double, filters: Matrix, outputWeights: Matrix) {
+    let result = lossAndGradient(
+      filters: filters, outputWeights: outputWeights,
+      outputBias: [Double](repeating: 0, count: outputCount))
+    return (result.loss, result.filters, result.outputWeights)
+  }
+
+  /// Loss of a network with an output bias and its gradients by filters, output weights and bias.
+  ///
+  /// - Parameters:
+  ///   - filters: Shape `[m, h]`.
+  ///   - outputWeights: Shape `[m * a, c]`.
+  ///   - outputBias: `c` numbers.
+  /// - Returns: The loss without regularizer, the gradient by the filters `[m, h]`, by the weights `[m * a, c]` and by
+  ///   the bias, `c` numbers.
+  /// - Complexity: O(`n K h m + n m a c`).
+  public func lossAndGradient(
+    filters: Matrix, outputWeights: Matrix, outputBias: [Double]
+  ) -> (loss: Double, filters: Matrix, outputWeights: Matrix, outputBias: [Double]) {
     let (m, c, h) = (filters.rows, outputCount, filters.columns)
+    precondition(outputBias.count == c, "lossAndGradient: \(outputBias.count) biases, \(c) outputs")
     let width = m * windowCount
     guard m > 0 else {
-      let zero = Matrix(rows: sampleCount, columns: c)
-      return (loss.value(at: zero), filters, outputWeights)
+      let (value, gradient) = loss.valueAndGradient(
+        at: Matrix(rows: sampleCount, columns: c).adding(outputBias))
+      return (value, filters, outputWeights, gradient.columnSums)
     }
     let responseSize = geometry.patchesPerSample * m
     let chunk = chunkSize(filters: m)
     let chunks = chunkCount(chunk)
-    var values = [Double](repeating: 0, count: chunks)
+    // Loss and bias gradient of each chunk.
+    var values = Matrix(rows: chunks, columns: 1 + c)
     var filterParts = Matrix(rows: chunks * m, columns: h)
     var weightParts = Matrix(rows: chunks * width, columns: c)
     withBuffers(filters, &filterParts) { u, filterParts in
       withBuffers(outputWeights, &weightParts) { w, weightParts in
-        values.withUnsafeMutableBufferPointer { values in
+        values.elements.withUnsafeMutableBufferPointer { values in
           guard let values = values.baseAddress else { return }
           Parallel.forEachChunk(of: sampleCount, chunk: chunk, threads: threads) {
             index, samples in
+            let sums = values + index * (1 + c)
             var workspace = ConvolutionWorkspace()
             let count = samples.count
             withScratch(count * (responseSize + 2 * width + 2 * c)) { responses in
@@ -124,7 +146,9 @@ extension TrainingProblem {
               }
               BLAS.gemm(
                 m: count, n: c, k: width, features, lda: width, w, ldb: c, predictions, ldc: c)
-              values[index] = loss.value(samples: samples, predictions: predictions, gradient: dual)
+              for e in 0..<count * c { predictions[e] += outputBias[e % c] }
+              sums[0] = loss.value(samples: samples, predictions: predictions, gradient: dual)
+              for e in 0..<count * c { sums[1 + e % c] += dual[e] }
               BLAS.gemm(
                 .transposed, .plain, m: width, n: c, k: count, features, lda: width, dual, ldb: c,
                 weightParts + index * width * c, ldc: c)
@@ -143,8 +167,10 @@ extension TrainingProblem {
         }
       }
     }
+    let sums = values.columnSums
     return (
-      values.reduce(0, +), sumOfChunks(filterParts, rows: m), sumOfChunks(weightParts, rows: width)
+      sums[0], sumOfChunks(filterParts, rows: m), sumOfChunks(weightParts, rows: width),
+      Array(sums.dropFirst())
     )
   }
 

@@ -14,7 +14,7 @@ public struct Objective: Sendable, Equatable {
 }
 
 extension TrainingProblem {
-  /// Predictions of a network on the samples of the problem, shape `[n, c]`.
+  /// Predictions of a network on the samples of the problem, with its output bias if it has one, shape `[n, c]`.
   ///
   /// - Precondition: The network has the problem's geometry, pooling and activation.
   /// - Complexity: O(`n K h m`).
@@ -23,14 +23,27 @@ extension TrainingProblem {
       network.geometry == geometry && network.pooling == pooling
         && network.activation == activation,
       "predictions(of:): network and problem differ in geometry, pooling or activation")
+    let constant = Matrix(rows: sampleCount, columns: network.outputCount)
     guard network.neuronCount > 0 else {
-      return Matrix(rows: sampleCount, columns: network.outputCount)
+      return network.outputBias.map { constant.adding($0) } ?? constant
     }
     let features =
       network.gates.map { gatedOutputs(filters: network.filters, gates: $0) }
       ?? self.features(of: network.filters)
-    return DenseFeatureMap(features: features, threads: threads)
+    let predictions = DenseFeatureMap(features: features, threads: threads)
       .predictions(of: network.outputWeights)
+    return network.outputBias.map { predictions.adding($0) } ?? predictions
+  }
+
+  /// The network with the output bias that is best for its neurons; itself where the problem has none.
+  ///
+  /// - Complexity: O(`n K h m`).
+  public func withBestOutputBias(_ network: Network) -> Network {
+    guard let biased = reducedLoss as? OutputBiasLoss else { return network }
+    var result = network
+    result.outputBias = nil
+    result.outputBias = biased.bestBias(at: predictions(of: result))
+    return result
   }
 
   /// Loss and regularization of a network on the samples of the problem.

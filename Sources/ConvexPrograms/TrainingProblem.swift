@@ -3,7 +3,8 @@ public import Tensors
 
 /// Data, architecture and strength of one training problem.
 ///
-/// `minimize (1/n) sum_i loss(f(x_i), y_i) + lambda sum_j |u_j| |W_j|_F` over networks of any width.
+/// `minimize (1/n) sum_i loss(f(x_i), y_i) + lambda sum_j |u_j| |W_j|_F` over networks of any width, and over their output
+/// bias if they have one, which is not penalized.
 public struct TrainingProblem: Sendable {
   /// Convolution layer over the samples, `[n, channels, height, width]`.
   public let layer: ConvolutionLayer
@@ -17,6 +18,12 @@ public struct TrainingProblem: Sendable {
   public let loss: any Loss
   /// Regularization strength in the mean-loss objective.
   public var lambda: Double
+  /// Whether networks have an output bias.
+  public var hasOutputBias: Bool { biasedLoss != nil }
+  /// The loss after the best output bias.
+  private let biasedLoss: OutputBiasLoss?
+  /// The loss that programs over filters and output weights see: `loss`, after the best output bias if there is one.
+  public var reducedLoss: any Loss { biasedLoss ?? loss }
   /// Threads that passes over the data use; the results do not depend on it.
   public let threads: Int
 
@@ -29,15 +36,17 @@ public struct TrainingProblem: Sendable {
   ///   - activation: Activation of every neuron.
   ///   - loss: Loss with the targets of the same `n` samples.
   ///   - lambda: Regularization strength, not negative.
+  ///   - hasOutputBias: Whether networks have an output bias, which no penalty counts.
   ///   - backend: Product used by the convolution layer. The default is the same on every run, so that
   ///     training is reproducible to the bit; `.auto` measures and may pick another one next time.
   ///   - threads: Threads that passes over the data use.
   /// - Throws: `GeometryError` when images, geometry and pooling do not fit, `ProgramError` when the number of
-  ///   targets is not the number of images, a number is not finite, `lambda` is negative, or a gated or linear network
-  ///   has max pooling.
+  ///   targets is not the number of images, a number is not finite, `lambda` is negative, a gated or linear network
+  ///   has max pooling, or a class has no sample and there is an output bias.
   public init(
     images: Tensor, geometry: PatchGeometry, pooling: Pooling, activation: Activation,
-    loss: any Loss, lambda: Double, backend: ConvolutionBackend = .im2col, threads: Int = 1
+    loss: any Loss, lambda: Double, hasOutputBias: Bool = false,
+    backend: ConvolutionBackend = .im2col, threads: Int = 1
   ) throws {
     guard images.shape.first == loss.sampleCount else {
       throw ProgramError(
@@ -70,6 +79,7 @@ public struct TrainingProblem: Sendable {
     self.activation = activation
     self.loss = loss
     self.lambda = lambda
+    biasedLoss = hasOutputBias ? try OutputBiasLoss(loss) : nil
     self.threads = threads
   }
 
@@ -82,13 +92,14 @@ public struct TrainingProblem: Sendable {
   /// Patch geometry.
   public var geometry: PatchGeometry { layer.geometry }
 
-  /// The network without neurons, whose predictions are zero.
+  /// The network without neurons, whose predictions are zero or the best output bias.
   public func emptyNetwork() throws -> Network {
     try Network(
       geometry: geometry, pooling: pooling, activation: activation,
       filters: Matrix(rows: 0, columns: geometry.patchDimension),
       gates: activation == .gated ? Matrix(rows: 0, columns: geometry.patchDimension) : nil,
-      outputWeights: Matrix(rows: 0, columns: outputCount))
+      outputWeights: Matrix(rows: 0, columns: outputCount),
+      outputBias: biasedLoss?.bestBias(at: Matrix(rows: sampleCount, columns: outputCount)))
   }
 }
 
@@ -98,7 +109,8 @@ extension TrainingProblem {
   /// - Parameters:
   ///   - samples: Sample indices.
   ///   - images: The images of those samples, `[samples.count, channels, height, width]`.
-  /// - Returns: The problem with the same architecture and strength.
+  /// - Returns: The problem with the same architecture and strength, but without an output bias of its own: predictions
+  ///   of networks that have one include it all the same.
   /// - Throws: `ProgramError` or `GeometryError` when the images do not fit.
   public func selecting(_ samples: [Int], images: Tensor) throws -> TrainingProblem {
     try TrainingProblem(

@@ -106,11 +106,14 @@ struct ActiveBlocks {
   /// The Hessian in the order of the weights, shape `[d c, d c]`.
   private func denseHessian(_ predictions: Matrix, _ norms: [Double]) -> Matrix {
     let (d, c) = (map.featureCount, weights.columns)
+    let biased = program.loss as? OutputBiasLoss
+    let parts = biased?.curvatureParts(at: predictions)
+    let (loss, predictions) = (biased?.base ?? program.loss, parts?.shifted ?? predictions)
     // Entry (k, l) of each sample's c x c curvature, from products with unit directions.
     let curvature = (0..<c).map { l in
       var direction = Matrix(rows: predictions.rows, columns: c)
       for i in 0..<predictions.rows { direction[i, l] = 1 }
-      program.loss.hessianProduct(at: predictions, direction: &direction)
+      loss.replaceByHessianProduct(&direction, at: predictions)
       return direction
     }
     let pairs = (0..<c).flatMap { k in (k..<c).map { (k, $0) } }
@@ -133,6 +136,12 @@ struct ActiveBlocks {
             out[(f * c + l) * d * c + e * c + k] = block[e, f]
           }
         }
+      }
+    }
+    for correction in parts?.corrections ?? [] {
+      let column = map.adjoint(correction).elements
+      for (e, element) in column.enumerated() {
+        for f in column.indices { result[e, f] -= element * column[f] }
       }
     }
     let size = blockRows * c
@@ -177,7 +186,7 @@ struct ActiveBlocks {
 
   private func hessianProduct(_ predictions: Matrix, _ norms: [Double], _ p: Matrix) -> Matrix {
     var image = map.predictions(of: p)
-    program.loss.hessianProduct(at: predictions, direction: &image)
+    program.loss.replaceByHessianProduct(&image, at: predictions)
     var result = map.adjoint(image)
     let size = blockRows * weights.columns
     for b in blocks.indices {
@@ -202,18 +211,6 @@ struct ActiveBlocks {
       }
     }
     return result
-  }
-}
-
-extension Loss {
-  /// Replaces a direction by its product with the Hessian at some predictions.
-  fileprivate func hessianProduct(at predictions: Matrix, direction: inout Matrix) {
-    direction.elements.withUnsafeMutableBufferPointer { d in
-      predictions.elements.withUnsafeBufferPointer { f in
-        guard let d = d.baseAddress, let f = f.baseAddress else { return }
-        hessianProduct(samples: 0..<sampleCount, predictions: f, direction: d, into: d)
-      }
-    }
   }
 }
 

@@ -146,7 +146,8 @@ public struct Baseline: Sendable {
     return try Network(
       geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
       filters: Matrix(rows: m, columns: h, elements: uniform(m * h, fanIn: h)),
-      outputWeights: Matrix(rows: m * a, columns: c, elements: uniform(m * a * c, fanIn: m * a)))
+      outputWeights: Matrix(rows: m * a, columns: c, elements: uniform(m * a * c, fanIn: m * a)),
+      outputBias: problem.hasOutputBias ? uniform(c, fanIn: m * a) : nil)
   }
 
   private func epoch(
@@ -225,6 +226,8 @@ private struct Moments {
 }
 
 extension Network {
-  /// Filters and output weights as one vector.
-  fileprivate var parameters: [Double] { filters.elements + outputWeights.elements }
+  /// Filters, output weights and output bias, if there is one, as one vector.
+  fileprivate var parameters: [Double] {
+    filters.elements + outputWeights.elements + (outputBias ?? [])
+  }
 }

@@ -124,10 +124,11 @@ public struct CellGeneration: Sendable {
     if let start,
       start.geometry != problem.geometry || start.pooling != problem.pooling
         || start.activation != problem.activation || start.outputCount != problem.outputCount
+        || (start.outputBias != nil) != problem.hasOutputBias
     {
       throw ProgramError(
         place: "starting network", expected: "the architecture of the problem",
-        found: "another geometry, pooling, activation or number of outputs",
+        found: "another geometry, pooling, activation, number of outputs or output bias",
         advice: "Start from a network trained with the same model flags.")
     }
     var run = try CellGenerationRun(problem, settings: settings, start: start, limits: limits)
@@ -264,7 +265,8 @@ private struct CellGenerationRun {
         columns: problem.outputCount,
         elements: network.outputWeights.elements
           + [Double](
-            repeating: 0, count: added.rows * problem.windowCount * problem.outputCount)))
+            repeating: 0, count: added.rows * problem.windowCount * problem.outputCount)),
+      outputBias: network.outputBias)
   }
 
   /// Solves the group lasso over the filters of the network and drops neurons without weight.
@@ -322,7 +324,7 @@ private struct CellGenerationRun {
   /// Looks for the filters of largest dual norm; returns those above lambda, most violated first.
   private mutating func price(starts: Int) -> Matrix {
     let clock = Stopwatch()
-    let gradient = problem.loss.gradient(at: problem.predictions(of: network))
+    let gradient = problem.reducedLoss.gradient(at: problem.predictions(of: network))
     let ascent = DualNormAscent(
       starts: starts, seed: settings.seed &+ UInt64(round) &* 0x9E37_79B9)
     let (filters, norms) = ascent.maximizers(
@@ -343,7 +345,7 @@ private struct CellGenerationRun {
     let clock = Stopwatch()
     let terms = self.terms ?? problem.patchTerms
     self.terms = terms
-    let gradient = problem.loss.gradient(at: problem.predictions(of: network))
+    let gradient = problem.reducedLoss.gradient(at: problem.predictions(of: network))
     let isInterrupted = limits.isInterrupted
     let request = PricingRequest(
       target: sufficientNorm(gradient), relativeTolerance: 1e-9,
@@ -365,7 +367,7 @@ private struct CellGenerationRun {
   private func relativeGap(_ gradient: Matrix, dualNorm: Double) -> Double {
     let scale = dualNorm > 0 ? problem.lambda / dualNorm : .infinity
     let bound = max(
-      0, bestScaledDual(loss: problem.loss, gradient: gradient, largestScale: scale).value)
+      0, bestScaledDual(loss: problem.reducedLoss, gradient: gradient, largestScale: scale).value)
     return objective.total > 0 ? max(0, objective.total - bound) / objective.total : 0
   }
 

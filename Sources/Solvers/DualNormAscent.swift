@@ -177,7 +177,7 @@ package struct DualNormAscent: Sendable {
   }
 }
 
-/// The dual norm of the loss gradient at zero predictions, found by ascent: a lower bound of `lambdaMax` for ReLU.
+/// The dual norm of the loss gradient at zero predictions (with an output bias: at the best constant), found by ascent: a lower bound of `lambdaMax` for ReLU.
 ///
 /// - Parameters:
 ///   - problem: A problem with ReLU activation; its `lambda` is not used.
@@ -186,5 +186,5 @@ package struct DualNormAscent: Sendable {
 public func estimatedLambdaMax(_ problem: TrainingProblem, seed: UInt64 = 0) -> Double {
   let zero = Matrix(rows: problem.sampleCount, columns: problem.outputCount)
   let ascent = DualNormAscent(starts: 192, steps: 200, seed: seed)
-  return ascent.maximizers(of: problem, dual: problem.loss.gradient(at: zero)).norms.first ?? 0
+  return ascent.maximizers(of: problem, dual: problem.reducedLoss.gradient(at: zero)).norms.first ?? 0
 }
