@@ -39,9 +39,11 @@ extension Certificate {
 
   private var within: String { "within \(Self.roundedUp(relativeGap)) (relative)" }
 
+  private var freedom: String { hasOutputBias ? "any width, any output bias" : "any width" }
+
   private var exactClaim: String {
     let best = subject == .gated ? "gated network over \(scope)" : "linear network over \(scope)"
-    let proof = "Proven: \(within) of the best \(best), any width."
+    let proof = "Proven: \(within) of the best \(best), \(freedom)."
     let missed = "The target \(Self.roundedUp(targetGap)) was not reached."
     let limits = "Other cells and ReLU networks are not covered."
     return [proof, verdict == .established ? nil : missed, subject == .gated ? limits : nil]
@@ -56,13 +58,13 @@ extension Certificate {
       } ?? ""
     if case .leadingDirections = scope {
       return verdict == .established
-        ? "Proven over \(scope): \(within) of the best network with such filters, any width "
+        ? "Proven over \(scope): \(within) of the best network with such filters, \(freedom) "
           + "\(evidence).\(beyond)"
         : "Proven over \(scope): the objective is at most \(ratio) times the optimum of such filters "
           + "\(evidence).\(beyond) Global optimality is not proven."
     }
     if verdict == .established {
-      return "Proven over \(scope): \(within) of the global optimum, any width \(evidence)."
+      return "Proven over \(scope): \(within) of the global optimum, \(freedom) \(evidence)."
     }
     return "Proven over \(scope): the objective is at most \(ratio) times the global optimum "
       + "\(evidence). Global optimality is not proven."

@@ -1,7 +1,7 @@
 /// What is proven about a network, with the evidence.
 ///
 /// `lowerBound <= optimum <= objective`, where the optimum is taken over all networks of the class that `scope` names,
-/// of any width, and the objective is `(1/n) sum_i loss + lambda sum_j |u_j| |W_j|_F`.
+/// of any width (and with any output bias, if the class has one), and the objective is `(1/n) sum_i loss + lambda sum_j |u_j| |W_j|_F`.
 ///
 /// Laws, checked by `CertifierTests` and `CertifierOracleTests`: `gap >= 0`; the lower bound never exceeds the optimum;
 /// a certificate of a network that is not optimal is not `established` at a target below its true gap.
@@ -77,6 +77,8 @@ public struct Certificate: Sendable, Equatable {
   public let targetGap: Double
   /// Whether the relative gap asked for is proven.
   public let verdict: Verdict
+  /// Whether networks of the class have an output bias, which no penalty counts; then the lower bound holds for every one.
+  public internal(set) var hasOutputBias = false
   /// What the network is, for the claim.
   let subject: Subject
 

@@ -31,6 +31,8 @@ struct CertifiedPredictions {
   let masks: [[UInt64]]?
   /// Output weights, `[m a, c]`.
   let outputWeights: Matrix
+  /// Output bias, `c` numbers; nil for networks without one.
+  var outputBias: [Double]?
 
   /// The predictions, `[n, c]`.
   ///
@@ -38,12 +40,15 @@ struct CertifiedPredictions {
   func values() -> Matrix {
     let (n, c) = (patches.sampleCount, outputWeights.columns)
     var result = Matrix(rows: n, columns: c)
+    if let outputBias {
+      for e in result.elements.indices { result.elements[e] = outputBias[e % c] }
+    }
     guard filters.rows > 0 else { return result }
     result.elements.withUnsafeMutableBufferPointer { result in
       nonisolated(unsafe) let result = result
       Parallel.forEachChunk(of: n, chunk: 32, threads: patches.threads) { _, samples in
         let part = values(samples)
-        for e in part.elements.indices { result[samples.lowerBound * c + e] = part.elements[e] }
+        for e in part.elements.indices { result[samples.lowerBound * c + e] += part.elements[e] }
       }
     }
     return result

@@ -14,6 +14,8 @@ public import Tensors
 ///   cells where that is too loose (`SearchedDualNorm`), which includes max pooling,
 /// - not at all for linear and gated networks under max pooling, where the lower bound is 0.
 ///
+/// For networks with an output bias the dual point is balanced first (`BalancedDual`): its sums are exactly zero.
+///
 /// - Source: Weak duality and rescaling: Sahiner, Ergen, Pauly & Pilanci, *Vector-output ReLU Neural Network Problems are
 ///   Copositive Programs*, ICLR 2021; the spectral bounds are derived in `SpectralDualNorm` and `SignedDualNorm`.
 public struct Certifier: Sendable {
@@ -65,7 +67,8 @@ public struct Certifier: Sendable {
     let masks = network.gates.map { view.allPatches.patterns(of: $0) }
     let predictions = CertifiedPredictions(
       patches: view.allPatches, windows: view.windows, activation: network.activation,
-      filters: network.filters, masks: masks, outputWeights: network.outputWeights
+      filters: network.filters, masks: masks, outputWeights: network.outputWeights,
+      outputBias: network.outputBias
     ).values()
     let (value, gradient) = loss.valueAndGradient(at: predictions)
     let penalty = lambda * network.regularization
@@ -75,24 +78,30 @@ public struct Certifier: Sendable {
         place: "objective", expected: "a finite number", found: "\(decay)",
         advice: "The weights are too large for this data. Train the network again.")
     }
+    let dual =
+      network.outputBias == nil
+      ? DualDirection(gradient: gradient, of: loss)
+      : DualDirection(balancing: gradient, of: loss)
     let norm = try view.dualNormUpperBound(
-      gradient, target: sufficientNorm(gradient, objective: value + penalty, gap: targetGap),
+      dual.point, target: sufficientNorm(dual, objective: value + penalty, gap: targetGap),
       hints: network.neuronCount > 0 ? network.filters : nil, effort: effort)
-    let lower = lowerBound(gradient: gradient, norm: norm?.norm)
+    let lower = lowerBound(dual, norm: norm?.norm)
     let unrestricted = try norm.flatMap {
-      try view.unrestrictedUpperBound(gradient, restricted: $0.norm)
+      try view.unrestrictedUpperBound(dual.point, restricted: $0.norm)
     }
     let outside = masks.flatMap { view.firstUnknown(among: $0) }
     let verdict = verdict(
       objective: value + penalty, lower: lower, outside: outside, targetGap: targetGap)
-    return Certificate(
+    var result = Certificate(
       objective: value + penalty, loss: value, regularization: penalty,
       weightDecayObjective: max(decay, value + penalty), lowerBound: lower,
-      unrestrictedLowerBound: unrestricted.map { lowerBound(gradient: gradient, norm: $0) },
-      dualNormUpperBound: norm?.norm, lambda: lambda, scope: view.scope,
+      unrestrictedLowerBound: unrestricted.map { lowerBound(dual, norm: $0) },
+      dualNormUpperBound: norm.map { $0.norm / dual.factor }, lambda: lambda, scope: view.scope,
       bound: norm?.kind ?? .none,
       neuronCount: network.neuronCount, targetGap: targetGap, verdict: verdict,
       subject: view.subject)
+    result.hasOutputBias = network.outputBias != nil
+    return result
   }
 
   /// An upper bound on `lambdaMax`, the smallest strength at which the network without neurons is optimal.
@@ -105,32 +114,42 @@ public struct Certifier: Sendable {
   ///   - pooling: Pooling of the responses.
   ///   - activation: Activation of every neuron.
   ///   - gates: All gates of the gated program, `[P, h]`; nil for other activations.
+  ///   - hasOutputBias: Whether networks have an output bias; the gradient is then that at the best constants.
   /// - Returns: The bound, or nil where none is known (max pooling).
-  /// - Throws: `CertificateError` when the data are not finite or shapes do not agree; `LAPACK.Failure` when a
+  /// - Throws: `CertificateError` when the data are not finite, shapes do not agree, or no constant is best since a class
+  ///   has no sample; `LAPACK.Failure` when a
   ///   spectral iteration does not converge.
   public func lambdaMaxUpperBound(
-    geometry: PatchGeometry, pooling: Pooling, activation: Activation, gates: Matrix? = nil
+    geometry: PatchGeometry, pooling: Pooling, activation: Activation, gates: Matrix? = nil,
+    hasOutputBias: Bool = false
   ) throws -> Double? {
     try checkData()
     let view = try ProblemView(
       images: images, geometry: geometry, pooling: pooling, activation: activation, gates: gates,
       threads: threads)
     let zero = Matrix(rows: loss.sampleCount, columns: loss.outputCount)
-    let gradient = loss.gradient(at: zero)
+    guard let constants = hasOutputBias ? BalancedDual.bestConstants(of: loss) : zero else {
+      throw CertificateError(
+        place: "targets with an output bias", expected: "a sample of every class",
+        found: "a class without one", advice: "Add samples of that class.")
+    }
+    let gradient = loss.gradient(at: constants)
     guard gradient.firstNonFiniteIndex == nil else {
       throw CertificateError(
         place: "targets", expected: "finite numbers", found: "a gradient that is not finite",
         advice: "Repair the targets.")
     }
-    return try view.dualNormUpperBound(gradient)?.norm
+    guard hasOutputBias else { return try view.dualNormUpperBound(gradient)?.norm }
+    let dual = DualDirection(balancing: gradient, of: loss)
+    return try view.dualNormUpperBound(dual.point).map { $0.norm / dual.factor * (1 + 1e-12) }
   }
 
   /// The largest dual norm that still proves a relative gap; 0 when none does.
-  private func sufficientNorm(_ gradient: Matrix, objective: Double, gap: Double) -> Double {
+  private func sufficientNorm(_ dual: DualDirection, objective: Double, gap: Double) -> Double {
     guard lambda > 0 else { return 0 }
     let needed = objective - 0.999 * gap * objective
     let proves: (Double) -> Bool = {
-      DualScale.best(loss: loss, gradient: gradient, limit: $0).lowerBound >= needed
+      dual.lowerBound(limit: $0) >= needed
     }
     var (low, high) = (0.0, 2.0)
     guard proves(high) else { return 0 }
@@ -141,11 +160,11 @@ public struct Certifier: Sendable {
     return lambda / high * (1 - 1e-11)
   }
 
-  private func lowerBound(gradient: Matrix, norm: Double?) -> Double {
+  private func lowerBound(_ dual: DualDirection, norm: Double?) -> Double {
     guard let norm, lambda > 0, !norm.isNaN else { return 0 }
     // The dual point is the rounded product s G, so the quotient gives way by more than that rounding.
     let limit = norm > 0 ? lambda / norm * (1 - 1e-12) : .infinity
-    return DualScale.best(loss: loss, gradient: gradient, limit: limit).lowerBound
+    return dual.lowerBound(limit: limit)
   }
 
   private func verdict(
@@ -165,6 +184,7 @@ public struct Certifier: Sendable {
     }
     try checkFinite(network.filters, "filters")
     try checkFinite(network.outputWeights, "output weights")
+    if let bias = network.outputBias { try checkFinite(Matrix([bias]), "output bias") }
     if let gates = network.gates { try checkFinite(gates, "gates of the network") }
     guard network.outputCount == loss.outputCount else {
       throw CertificateError(
