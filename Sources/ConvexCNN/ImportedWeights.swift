@@ -7,9 +7,11 @@ import Tensors
 ///
 /// `conv.weight` `[m, channels, height, width]` (`[m, channels, length]` for signals), `conv.bias` `[m]` if there is
 /// one, `head.weight` `[c, m]` or, with `a` windows, `[c, m * a]` with column `j * a + q` for filter `j` and window
-/// `q`: the names and orders of PyTorch's `Conv2d`, `flatten` and `Linear`. Elements are F32 or F64.
+/// `q`, `head.bias` `[c]` if there is one: the names and orders of PyTorch's `Conv2d`, `flatten` and `Linear`. Elements are
+/// F32 or F64.
 ///
-/// The bias of filters becomes the last entry of each, which the objective penalizes like the others.
+/// The bias of filters becomes the last entry of each, which the objective penalizes like the others; that of outputs is
+/// not penalized.
 public struct ImportedWeights: Sendable {
   private let reader: ModelReader
   /// Shape of `conv.weight`.
@@ -17,6 +19,9 @@ public struct ImportedWeights: Sendable {
 
   /// Whether every filter has a bias.
   public var hasBias: Bool { reader.file["conv.bias"] != nil }
+
+  /// Whether every output has a bias.
+  public var hasOutputBias: Bool { reader.file["head.bias"] != nil }
 
   /// Size of the filters: two numbers for images, one for signals.
   public var filterSize: FilterSize? {
@@ -52,19 +57,17 @@ public struct ImportedWeights: Sendable {
   }
 
   private static let layout =
-    "Store conv.weight, conv.bias if there is one, and head.weight, as ccnn import --help says."
+    "Store conv.weight and head.weight, and conv.bias and head.bias if there are any, as ccnn import --help says."
 
   private static func requireKnown(_ name: String, _ path: String) throws {
-    guard !["conv.weight", "conv.bias", "head.weight"].contains(name) else { return }
-    let advice =
-      name == "head.bias"
-      ? "An unpenalized output bias is not part of the objective, so no bound would hold for it; "
-        + "train without it, for example Linear(..., bias=False)."
-      : "Networks have one convolution and one linear layer; a file with other tensors is of "
-        + "another network."
+    guard !["conv.weight", "conv.bias", "head.weight", "head.bias"].contains(name) else {
+      return
+    }
     throw InputError(
       .data, "\(path): tensor \(name)",
-      expected: "only conv.weight, conv.bias and head.weight", found: name, advice: advice)
+      expected: "only conv.weight, conv.bias, head.weight and head.bias", found: name,
+      advice: "Networks have one convolution and one linear layer; a file with other tensors is of "
+        + "another network.")
   }
 
   /// The network of the weights.
@@ -74,11 +77,13 @@ public struct ImportedWeights: Sendable {
   ///   - pooling: Pooling with `a` outputs per filter.
   ///   - activation: `relu` or `linear`.
   ///   - outputCount: Number `c` of outputs that the labels ask for.
+  ///   - hasOutputBias: Whether every output has a bias; the file's is not looked at otherwise.
   /// - Returns: The network with `[m, h]` filters and `[m * a, c]` output weights.
   /// - Throws: `InputError` when a tensor has another shape or is not finite, `GeometryError` when the windows do
   ///   not fit.
   public func network(
-    geometry: PatchGeometry, pooling: Pooling, activation: Activation, outputCount: Int
+    geometry: PatchGeometry, pooling: Pooling, activation: Activation, outputCount: Int,
+    hasOutputBias: Bool = false
   ) throws -> Network {
     let filters = try reader.filters("conv", geometry)
     let windows = try pooling.map(for: geometry).outputCount
@@ -86,14 +91,16 @@ public struct ImportedWeights: Sendable {
       "head.weight", rows: outputCount, columns: filters.rows * windows)
     return try Network(
       geometry: geometry, pooling: pooling, activation: activation, filters: filters,
-      outputWeights: head.transposed)
+      outputWeights: head.transposed,
+      outputBias: hasOutputBias
+        ? try reader.tensor("head.bias", shape: [outputCount]).elements : nil)
   }
 }
 
 extension Trainer {
   /// Makes a model of weights that another program trained on the same data.
   ///
-  /// The configuration's bias has to be the weights'. Standardization is fitted to the training samples.
+  /// The configuration's biases have to be the weights'. Standardization is fitted to the training samples.
   ///
   /// - Parameters:
   ///   - weights: The weights.
@@ -111,7 +118,7 @@ extension Trainer {
       }
     let network = try weights.network(
       geometry: task.geometry, pooling: task.pooling, activation: configuration.activation,
-      outputCount: task.loss.outputCount)
+      outputCount: task.loss.outputCount, hasOutputBias: configuration.outputBias)
     let objective = task.problem(lambda: lambda).objective(of: network)
     guard objective.total.isFinite else {
       throw InputError(

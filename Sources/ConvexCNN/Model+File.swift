@@ -10,7 +10,7 @@ extension Model {
   /// Writes the model as safetensors.
   ///
   /// `conv.weight` `[m, channels, height, width]` (`[m, channels, length]` for signals), `conv.bias` `[m]`,
-  /// `head.weight` `[c, m * windows]` with column `j * windows + q`, gates likewise as `gates.weight` and `gates.bias`,
+  /// `head.weight` `[c, m * windows]` with column `j * windows + q`, `head.bias` `[c]`, gates likewise as `gates.weight` and `gates.bias`,
   /// `cells.gates` `[P, h]`, `standardization.mean` and `standardization.scale`; flags and claim in the metadata.
   ///
   /// - Parameter path: Where the file is to be; it appears only when it is complete.
@@ -38,6 +38,9 @@ extension Model {
     }
     add(network.filters, "conv")
     add(matrix: network.outputWeights.transposed, "head.weight")
+    if let bias = network.outputBias {
+      tensors.append(("head.bias", Tensor(shape: [bias.count], elements: bias)))
+    }
     if let own = network.gates { add(own, "gates") }
     if let gates { add(matrix: gates, "cells.gates") }
     if standardization.mode != .none {
@@ -110,7 +113,9 @@ extension Model {
     network = try Network(
       geometry: geometry, pooling: pooling, activation: configuration.activation, filters: filters,
       gates: isGated ? try reader.filters("gates", geometry, rows: filters.rows) : nil,
-      outputWeights: head.transposed)
+      outputWeights: head.transposed,
+      outputBias: configuration.outputBias
+        ? try reader.tensor("head.bias", shape: [head.rows]).elements : nil)
     gates =
       isGated
       ? try reader.matrix("cells.gates", rows: nil, columns: geometry.patchDimension) : nil

@@ -112,12 +112,14 @@ public struct Trainer: Sendable {
     let network = start.network
     guard network.geometry == task.geometry, network.pooling == task.pooling,
       network.activation == configuration.activation, start.lossName == task.loss.name,
-      network.outputCount == task.loss.outputCount, start.standardization == task.standardization
+      network.outputCount == task.loss.outputCount, start.standardization == task.standardization,
+      (network.outputBias != nil) == configuration.outputBias
     else {
       throw InputError(
         .data, option, expected: "a model of the same architecture, loss and standardization",
         found: "filter \(start.configuration.filter.rawValue), \(network.pooling), "
-          + "\(network.activation.rawValue), \(start.lossName)",
+          + "\(network.activation.rawValue), \(start.lossName)"
+          + (network.outputBias == nil ? "" : ", output bias"),
         advice: "Train it with the same model flags.")
     }
   }

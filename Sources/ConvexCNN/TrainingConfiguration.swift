@@ -17,6 +17,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var pooling = "average"
   /// Whether a penalised constant 1 is appended to every patch.
   public var bias = false
+  /// Whether every output has a bias, which no penalty counts.
+  public var outputBias = false
   /// What neurons do with responses.
   public var activation = Activation.relu
   /// `squared`, `logistic` or `softmax`; nil lets the labels decide.
@@ -49,7 +51,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
 extension TrainingConfiguration: Codable {
   private enum Key: String, CodingKey {
     case dataset, filter, stride, padding, pooling, bias, activation, loss, lambda, lambdaRatio
-    case cells, gates, filterRank, standardize, gap, maximumCells, seed, testFraction
+    case outputBias, cells, gates, filterRank, standardize, gap, maximumCells, seed, testFraction
   }
 
   /// Writes every flag, absent ones as null.
@@ -61,6 +63,7 @@ extension TrainingConfiguration: Codable {
     try container.encode(padding, forKey: .padding)
     try container.encode(pooling, forKey: .pooling)
     try container.encode(bias, forKey: .bias)
+    try container.encode(outputBias, forKey: .outputBias)
     try container.encode(activation.rawValue, forKey: .activation)
     try container.encode(loss, forKey: .loss)
     switch strength {
@@ -90,6 +93,8 @@ extension TrainingConfiguration: Codable {
     padding = try container.decode(String.self, forKey: .padding)
     pooling = try container.decode(String.self, forKey: .pooling)
     bias = try container.decode(Bool.self, forKey: .bias)
+    // Models of versions without this flag have no output bias.
+    outputBias = try container.decodeIfPresent(Bool.self, forKey: .outputBias) ?? false
     let name = try container.decode(String.self, forKey: .activation)
     guard let activation = Activation(rawValue: name) else {
       throw DecodingError.dataCorruptedError(

@@ -9,7 +9,8 @@ struct ImportCommand: ParsableCommand {
     discussion: """
       The file holds conv.weight [m, channels, height, width] ([m, channels, length] for signals), \
       conv.bias [m] if there is one (it sets --bias and is penalized like the weights), and head.weight \
-      [c, m], or [c, m * windows] with the windows of a filter side by side; F32 or F64. The data are the \
+      [c, m], or [c, m * windows] with the windows of a filter side by side, and head.bias [c] if there is \
+      one (it sets --output-bias and is not penalized); F32 or F64. The data are the \
       training data: they fix shapes, labels and standardization. The filter size is the file's if \
       --filter is not given. certify, evaluate and predict take the model.
       """)
@@ -29,6 +30,7 @@ struct ImportCommand: ParsableCommand {
     let imported = try ImportedWeights(contentsOf: weights)
     if model.filter == nil, let size = imported.filterSize { configuration.filter = size }
     if imported.hasBias { configuration.bias = true }
+    if imported.hasOutputBias { configuration.outputBias = true }
     let inputs = try data.load(isSignal: configuration.filter.isSignal, seed: common.seed)
     let progress = Progress(isSilent: common.quiet)
     warn(about: inputs, progress)

@@ -23,6 +23,9 @@ struct ModelOptions: ParsableArguments {
       valueName: "kind"))
   var activation = "relu"
 
+  @Flag(help: "Add a bias to every output; unlike all other weights it is not penalized.")
+  var outputBias = false
+
   @Option(
     help: ArgumentHelp(
       "squared, softmax or logistic. (default: softmax for classes, squared for real targets)",
@@ -83,12 +86,18 @@ struct ModelOptions: ParsableArguments {
     }
     result.pooling = pooling
     result.bias = patches.bias
+    result.outputBias = outputBias
     result.activation = checkedActivation(&problems)
     result.loss = loss.map {
       problems.choice("--loss", $0, among: ["squared", "logistic", "softmax"])
     }
     result.strength = checkedStrength(&problems)
     result.cells = checkedCells(result.activation, &problems)
+    if result.cells == .all, outputBias {
+      problems.add(
+        "--cells", value: "all", expected: "generate with --output-bias",
+        advice: "The program over all cells has no output bias; leave out one of the two flags.")
+    }
     result.gates = gateOptions.checked(result.activation, &problems)
     result.standardize = checkedStandardization(&problems)
     problems.check("--filter-rank", filterRank, atLeast: 1)

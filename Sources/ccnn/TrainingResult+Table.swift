@@ -48,6 +48,7 @@ extension TrainingConfiguration {
     if stride != 1 { parts.append("stride \(stride)") }
     if padding != "valid" { parts.append("padding \(padding)") }
     if bias { parts.append("bias") }
+    if outputBias { parts.append("output bias") }
     if let filterRank { parts.append("filter rank \(filterRank)") }
     if activation == .gated {
       parts.append("cells \(cells.rawValue)")
