@@ -1,19 +1,19 @@
-import ConvexPrograms
-import Tensors
+package import ConvexPrograms
+package import Tensors
 
 /// A dual point whose multiples prove lower bounds, with the loss whose conjugate they are put into.
-struct DualDirection {
+package struct DualDirection {
   /// The point, `[n, c]`.
-  let point: Matrix
+  package let point: Matrix
   /// The point is about `factor` times the gradient of the loss.
-  var factor = 1.0
+  package var factor = 1.0
   /// Largest multiple that counts; the conjugate may allow less.
-  var end = Double.infinity
+  package var end = Double.infinity
   /// The loss; where sums of the point are zero, targets may be without their means.
-  let loss: any Loss
+  package let loss: any Loss
 
   /// The gradient of a loss.
-  init(gradient: Matrix, of loss: any Loss) {
+  package init(gradient: Matrix, of loss: any Loss) {
     point = gradient
     self.loss = loss
   }
@@ -23,7 +23,7 @@ struct DualDirection {
   /// - Parameters:
   ///   - gradient: Finite gradient of the loss at some predictions, `[n, c]`.
   ///   - loss: The loss, with its targets.
-  init(balancing gradient: Matrix, of loss: any Loss) {
+  package init(balancing gradient: Matrix, of loss: any Loss) {
     let balanced = BalancedDual(gradient, of: loss)
     point = balanced.point
     factor = balanced.factor
@@ -40,7 +40,7 @@ struct DualDirection {
   }
 
   /// The best proven lower bound of multiples up to a limit.
-  func lowerBound(limit: Double) -> Double {
+  package func lowerBound(limit: Double) -> Double {
     DualScale.best(loss: loss, gradient: point, limit: min(limit, end)).lowerBound
   }
 }

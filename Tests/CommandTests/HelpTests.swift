@@ -8,7 +8,7 @@ struct HelpTests {
         "images", "labels", "dataset", "test-images", "test-labels", "test-fraction",
         "standardize", "filter", "stride", "padding", "pooling", "bias", "activation", "loss",
         "lambda", "lambda-ratio", "cells", "gates", "filter-rank", "gap", "max-seconds",
-        "max-cells",
+        "max-cells", "output-bias",
         "threads", "seed", "output", "json", "trace", "report", "checkpoint", "start",
         "require-gap", "quiet",
       ]
@@ -35,7 +35,7 @@ struct HelpTests {
       [
         "optimizer", "width", "epochs", "batch-size", "learning-rate", "momentum", "seeds", "seed",
         "images", "filter", "pooling", "lambda", "lambda-ratio", "json", "output",
-        "certify", "gap", "reference", "max-seconds",
+        "certify", "gap", "reference", "max-seconds", "output-bias",
       ]
     ),
     (
@@ -43,6 +43,7 @@ struct HelpTests {
       [
         "weights", "output", "images", "labels", "dataset", "filter", "pooling", "stride",
         "padding", "bias", "activation", "loss", "lambda", "lambda-ratio", "standardize", "json",
+        "output-bias",
       ]
     ),
   ])

@@ -4,7 +4,7 @@ import Testing
 
 /// `ccnn import`: weights of other programs become models; files that hold anything else are refused.
 struct ImportTests {
-  private static let names = ["conv.weight", "conv.bias", "head.weight"]
+  private static let names = ["conv.weight", "conv.bias", "head.weight", "head.bias"]
   private static let data = ["--images", "images.npy", "--labels", "labels.npy"]
   private static let lambda = "0.0125"
 
@@ -43,12 +43,14 @@ struct ImportTests {
     ["--filter", "2x2", "--bias", "--loss", "squared"],
     ["--filter", "2x2", "--pooling", "sum:1x3", "--standardize", "pixel"],
     ["--filter", "2x2", "--activation", "linear"],
+    ["--filter", "2x2", "--output-bias"],
+    ["--filter", "2x2", "--output-bias", "--bias", "--loss", "squared"],
   ])
   func importedCopyHasTheSameCertificate(flags: [String]) throws {
     let folder = try trained(flags)
     defer { folder.remove() }
-    // Filter size and bias come from the file.
-    let rest = flags.filter { !["--filter", "2x2", "--bias"].contains($0) }
+    // Filter size and biases come from the file.
+    let rest = flags.filter { !["--filter", "2x2", "--bias", "--output-bias"].contains($0) }
     let output = try importing(folder, rest + ["--lambda", Self.lambda, "--json", "-"])
     #expect(output.code == 0, "\(output.error)")
     let imported = try JSONDecoder().decode(ImportResult.self, from: Data(output.out.utf8))
@@ -130,7 +132,7 @@ struct ImportTests {
     return [
       ([head], "tensor conv.weight: expected shape"),
       ([conv], "tensor head.weight: expected shape [2, 3], found no such tensor"),
-      ([conv, head, ("head.bias", Tensor(shape: [2]))], "unpenalized output bias"),
+      ([conv, head, ("head.bias", Tensor(shape: [3]))], "head.bias: expected shape [2]"),
       ([conv, head, ("conv2.weight", Tensor(shape: [2]))], "found conv2.weight"),
       ([conv, ("head.weight", Tensor(shape: [2, 4]))], "[2, 3], found shape [2, 4]"),
       ([conv, ("head.weight", Tensor(shape: [3, 3]))], "[2, 3], found shape [3, 3]"),

@@ -6,6 +6,9 @@ the package:
     python3 -m venv /tmp/oracle && /tmp/oracle/bin/pip install cvxpy==1.9.3 clarabel==0.11.1
     /tmp/oracle/bin/python -W ignore Tests/Oracles/certified_optima.py > Tests/TestSupport/CertifiedOptimum+Rows.swift
 
+and with --output-bias Tests/TestSupport/CertifiedOptimum+BiasedRows.swift, whose networks have an output bias that no penalty
+counts.
+
 Committed rows: cvxpy 1.9.3, clarabel 0.11.1, numpy 2.4.6, scipy 1.17.1, 27 November 2026.
 
 Method. All cells of the arrangement are enumerated and cut into simplicial cones `{R t : t >= 0}` with unit rays as
@@ -18,6 +21,7 @@ Verification, in numpy. Lower bound: the multipliers of the predictions, scaled 
 all faces of the arrangement, each by the top eigenvector of its span). Upper bound: a network with the filters where the
 dual norm is attained, output weights by Clarabel, objective by a plain forward pass. A row is printed only when the two
 agree to 1e-7 relative (all agree to 1e-11); a few rounds of column generation close what the accuracy of the solver leaves open.
+With an output bias the multipliers are made to sum to zero over the samples, up to 1e-14.
 """
 
 import datetime
@@ -108,7 +112,8 @@ def simplicial(witness, rays, lines):
 class Problem:
     """One problem on signals, un-normalised: `sum_i loss + beta sum_j |u_j| |W_j|`."""
 
-    def __init__(self, seed, n, length, h, pooling, loss, outputs, beta):
+    def __init__(self, seed, n, length, h, pooling, loss, outputs, beta, has_output_bias=False):
+        self.has_output_bias = has_output_bias
         numbers = Numbers(seed)
         x = numbers.matrix(n, length)
         targets = numbers.matrix(n, outputs)
@@ -169,6 +174,28 @@ class Problem:
             return -self.y / (1 + np.exp(self.y * f))
         e = np.exp(f - f.max(axis=1, keepdims=True))
         return e / e.sum(axis=1, keepdims=True) - self.y
+
+    def constants(self):
+        """The output bias as variables, or zeros."""
+        return cp.Variable(self.c) if self.has_output_bias else np.zeros(self.c)
+
+    def balanced(self, nu):
+        """The nearest multipliers, in the metric of the loss, whose sums over the samples vanish, if there is a bias."""
+        if self.has_output_bias and self.loss == "softmax":
+            nu = nu - nu.mean(axis=1, keepdims=True)
+        for _ in range(5 if self.has_output_bias else 0):
+            if self.loss == "squared":
+                hessians = np.stack([np.eye(self.c)] * self.n)
+            elif self.loss == "logistic":
+                q = -self.y * nu
+                hessians = (q * (1 - q))[:, :, None]
+            else:
+                p = nu + self.y
+                hessians = np.einsum("nk,kl->nkl", p, np.eye(self.c)) - np.einsum("nk,nl->nkl", p, p)
+            shift = np.linalg.lstsq(hessians.sum(axis=0), nu.sum(axis=0), rcond=1e-10)[0]
+            nu = nu - hessians @ shift
+        assert not self.has_output_bias or np.abs(nu.sum(axis=0)).max() <= 1e-14
+        return nu
 
     def expression(self, f):
         if self.loss == "squared":
@@ -238,7 +265,8 @@ class Problem:
     def cone_program(self):
         """The convex program over all cells: its value and the multipliers of the predictions."""
         size = self.a * self.c
-        prediction = [0] * self.c
+        constants = self.constants()
+        prediction = [constants[k] for k in range(self.c)]
         norms, constraints, count = 0, [], 0
         cells = cells_with_rays(self.lines)
         for witness, rays in cells:
@@ -271,16 +299,17 @@ class Problem:
         nu = np.stack([constraint.dual_value for constraint in link], axis=1)
         if np.sum(nu * self.gradient(f.value)) < 0:
             nu = -nu
-        return problem.value, nu, f.value, len(cells), count
+        return problem.value, self.balanced(nu), f.value, len(cells), count
 
     def master(self, filters):
-        """Output weights over given filters by Clarabel."""
+        """Output weights and bias over given filters by Clarabel."""
+        constants = self.constants()
         features = np.stack([self.features(u) for u in filters])
         w = cp.Variable((len(filters), self.a * self.c))
         f = cp.Variable((self.n, self.c))
         link = [
             f[:, k]
-            == sum(features[:, :, q].T @ w[:, q * self.c + k] for q in range(self.a))
+            == constants[k] + sum(features[:, :, q].T @ w[:, q * self.c + k] for q in range(self.a))
             for k in range(self.c)
         ]
         problem = cp.Problem(cp.Minimize(self.expression(f) + self.beta * cp.sum(cp.norm(w, axis=1))), link)
@@ -288,11 +317,12 @@ class Problem:
         nu = np.stack([constraint.dual_value for constraint in link], axis=1)
         if np.sum(nu * self.gradient(f.value)) < 0:
             nu = -nu
-        return w.value, nu
+        bias = constants.value if self.has_output_bias else constants
+        return w.value, bias, self.balanced(nu)
 
-    def objective(self, filters, weights):
+    def objective(self, filters, weights, bias):
         """Objective of a network by a plain forward pass."""
-        f = sum(self.features(u) @ w.reshape(self.a, self.c) for u, w in zip(filters, weights))
+        f = bias + sum(self.features(u) @ w.reshape(self.a, self.c) for u, w in zip(filters, weights))
         return self.value(f) + self.beta * np.sum(np.linalg.norm(weights, axis=1) * np.linalg.norm(filters, axis=1)), f
 
     def certified(self):
@@ -305,13 +335,13 @@ class Problem:
         upper = np.inf
         for _ in range(8):
             filters = distinct(filters)
-            weights, nu = self.master(filters)
+            weights, bias, nu = self.master(filters)
             kept = np.linalg.norm(weights, axis=1) > 1e-9
             filters, weights = [u for u, k in zip(filters, kept) if k], weights[kept]
-            total, f = self.objective(np.array(filters), weights)
+            total, f = self.objective(np.array(filters), weights, bias)
             upper = min(upper, total)
             neurons = len(filters)
-            for point in (nu, self.gradient(f)):
+            for point in (nu, self.balanced(self.gradient(f))):
                 norm, found = self.dual_norm(point)
                 lower = max(lower, self.dual_value(point, norm))
             if upper - lower <= 1e-9 * upper:
@@ -352,9 +382,25 @@ CASES = [
 ]
 
 
-def row(case):
+# (as above), with an output bias
+BIASED_CASES = [
+    ("scalar", 201, 6, 6, 2, "sum", "squared", 1, 0.1),
+    ("scalar, h 3", 202, 5, 5, 3, "sum", "squared", 1, 0.1),
+    ("two outputs", 203, 6, 6, 2, "sum", "squared", 2, 0.5),
+    ("two windows, two outputs", 204, 6, 6, 2, "sum:1x2", "squared", 2, 0.3),
+    ("two outputs, h 3", 205, 5, 5, 3, "sum", "squared", 2, 0.3),
+    ("max pooling", 206, 6, 5, 2, "max", "squared", 1, 0.1),
+    ("logistic", 207, 10, 5, 2, "sum", "logistic", 1, 0.4),
+    ("logistic, h 3", 208, 7, 5, 3, "sum", "logistic", 1, 0.3),
+    ("softmax", 216, 9, 6, 2, "average", "softmax", 3, 0.2),
+    ("softmax", 218, 9, 6, 2, "average", "softmax", 3, 0.2),
+    ("softmax, h 3", 212, 6, 5, 3, "sum", "softmax", 3, 0.3),
+]
+
+
+def row(case, has_output_bias):
     name, seed, n, length, h, pooling, loss, outputs, beta = case
-    problem = Problem(seed, n, length, h, pooling, loss, outputs, beta)
+    problem = Problem(seed, n, length, h, pooling, loss, outputs, beta, has_output_bias)
     value, upper, lower, direct, cells, cones, neurons = problem.certified()
     gap = (upper - lower) / upper
     print(
@@ -371,7 +417,8 @@ def row(case):
         f"    CertifiedOptimum(\n"
         f'      name: "{name}", seed: {seed}, sampleCount: {n}, length: {length}, h: {h},\n'
         f'      pooling: "{pooling}", loss: "{loss}", outputs: {outputs}, beta: {beta}, cellCount: {cells},\n'
-        f"      upperBound: {float(upper) / n!r}, lowerBound: {float(lower) / n!r}),",
+        f"      upperBound: {float(upper) / n!r}, lowerBound: {float(lower) / n!r}"
+        + (",\n      hasOutputBias: true)," if has_output_bias else "),"),
         flush=True,
     )
 
@@ -379,16 +426,20 @@ def row(case):
 if __name__ == "__main__":
     versions = f"cvxpy {cp.__version__}, clarabel {clarabel.__version__}, numpy {np.__version__}, scipy {scipy.__version__}"
     print(versions, file=sys.stderr)
+    arguments = sys.argv[1:]
+    has_output_bias = "--output-bias" in arguments
+    option = " --output-bias" if has_output_bias else ""
+    title = "Problems whose networks have an output bias." if has_output_bias else "All problems without an output bias."
     print(
         f"extension CertifiedOptimum {{\n"
-        f"  /// All problems.\n"
+        f"  /// {title}\n"
         f"  ///\n"
-        f"  /// Printed by `Tests/Oracles/certified_optima.py`, {datetime.date.today():%-d %B %Y}:\n"
+        f"  /// Printed by `Tests/Oracles/certified_optima.py{option}`, {datetime.date.today():%-d %B %Y}:\n"
         f"  /// {versions}.\n"
-        f"  public static let all = ["
+        f"  public static let {'withOutputBias' if has_output_bias else 'all'} = ["
     )
-    chosen = [int(a) for a in sys.argv[1:]]
-    for case in CASES:
+    chosen = [int(a) for a in arguments if a != "--output-bias"]
+    for case in BIASED_CASES if has_output_bias else CASES:
         if not chosen or case[1] in chosen:
-            row(case)
+            row(case, has_output_bias)
     print("  ]\n}")

@@ -1,5 +1,5 @@
 extension CertifiedOptimum {
-  /// All problems.
+  /// All problems without an output bias.
   ///
   /// Printed by `Tests/Oracles/certified_optima.py`, 27 November 2026:
   /// cvxpy 1.9.3, clarabel 0.11.1, numpy 2.4.6, scipy 1.17.1.

@@ -31,6 +31,8 @@ public struct CertifiedOptimum: Sendable, CustomStringConvertible {
   public let upperBound: Double
   /// Dual value that the script verified over all faces, mean loss.
   public let lowerBound: Double
+  /// Whether networks have an output bias.
+  public var hasOutputBias = false
 
   /// The name, the shape and the optimum.
   public var description: String {
@@ -72,6 +74,6 @@ public struct CertifiedOptimum: Sendable, CustomStringConvertible {
       images: Tensor(shape: [sampleCount, 1, 1, length], elements: signals.elements),
       geometry: PatchGeometry(length: length, filterLength: h),
       pooling: Pooling(parsing: pooling), activation: .relu, loss: ownLoss, lambda: lambda,
-      threads: threads)
+      hasOutputBias: hasOutputBias, threads: threads)
   }
 }

@@ -21,6 +21,7 @@ public struct ObjectiveTwin {
     let a = network.windowCount
     var result = Matrix(rows: signals.rows, columns: network.outputCount)
     for i in 0..<signals.rows {
+      for c in 0..<network.outputCount { result[i, c] = network.outputBias?[c] ?? 0 }
       for j in 0..<network.neuronCount {
         var responses: [Double] = []
         for k in 0..<count {

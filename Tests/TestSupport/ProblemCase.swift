@@ -118,12 +118,12 @@ public struct ProblemCase: Sendable, CustomStringConvertible {
   /// The problem over random images.
   public func problem(
     samples: Int = 12, seed: Int = 1, lambda: Double = 0.05, threads: Int = 1,
-    backend: ConvolutionBackend = .im2col
+    backend: ConvolutionBackend = .im2col, hasOutputBias: Bool = false
   ) throws -> TrainingProblem {
     try TrainingProblem(
       images: images(samples: samples, seed: seed), geometry: geometry(),
       pooling: Pooling(parsing: pooling), activation: activation,
       loss: ProblemCase.loss(loss, samples: samples, outputs: outputs, seed: seed),
-      lambda: lambda, backend: backend, threads: threads)
+      lambda: lambda, hasOutputBias: hasOutputBias, backend: backend, threads: threads)
   }
 }
