@@ -120,9 +120,9 @@ struct BalancedDual {
   ///   - classCount: Number of classes.
   /// - Returns: `[n, classCount]` integers with zero sums of rows and columns, what a unit of them is, and the factor.
   private static func balanced(
-    _ flows: Matrix, classes: [Int], classCount c: Int
+    _ flows: Matrix, classes: [Int], classCount: Int
   ) -> (units: [Int64], scale: (unit: Double, factor: Double)) {
-    let (n, t) = (flows.rows, exponent(flows.rows))
+    let (n, c, t) = (flows.rows, classCount, exponent(flows.rows))
     let bits = bits(n * c)
     var units = [Int64](repeating: 0, count: n * c)
     var totals = [Int64](repeating: 0, count: c * c)
@@ -178,8 +178,9 @@ struct BalancedDual {
   ///   - flows: Flow from node `y` to node `k` at `y * c + k`, not negative, zero where `y = k`.
   ///   - nodeCount: Number of nodes `c`.
   /// - Returns: Flows that are nowhere larger; zero should no path be found.
-  private static func circulation(below flows: [Int64], nodeCount c: Int) -> [Int64] {
+  private static func circulation(below flows: [Int64], nodeCount: Int) -> [Int64] {
     var flows = flows
+    let c = nodeCount
     var surplus = (0..<c).map { node in
       (0..<c).reduce(Int64(0)) { $0 + flows[node * c + $1] - flows[$1 * c + node] }
     }

@@ -38,7 +38,8 @@ struct PreparedTask {
     pooling = try Pooling(parsing: configuration.pooling)
     let problem = try TrainingProblem(
       images: images, geometry: geometry, pooling: pooling, activation: configuration.activation,
-      loss: loss, lambda: 0, hasOutputBias: configuration.outputBias, backend: backend, threads: threads)
+      loss: loss, lambda: 0, hasOutputBias: configuration.outputBias, backend: backend,
+      threads: threads)
     subspace = try configuration.filterRank.map { try Self.subspace(rank: $0, of: problem) }
     base = try subspace.map { try $0.restricted(problem) } ?? problem
   }

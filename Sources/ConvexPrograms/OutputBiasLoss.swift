@@ -128,8 +128,6 @@ public struct OutputBiasLoss: Loss {
   }
 
   /// Products of the Hessian of `L` with the constants of each output: `c` matrices of shape `[n, c]`.
-  ///
-  /// - Parameter shifted: Predictions with their bias, `[n, c]`.
   private func hessianOfConstants(at shifted: Matrix) -> [Matrix] {
     (0..<outputCount).map { l in
       var direction = Matrix(rows: sampleCount, columns: outputCount)

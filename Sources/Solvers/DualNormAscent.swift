@@ -186,5 +186,6 @@ package struct DualNormAscent: Sendable {
 public func estimatedLambdaMax(_ problem: TrainingProblem, seed: UInt64 = 0) -> Double {
   let zero = Matrix(rows: problem.sampleCount, columns: problem.outputCount)
   let ascent = DualNormAscent(starts: 192, steps: 200, seed: seed)
-  return ascent.maximizers(of: problem, dual: problem.reducedLoss.gradient(at: zero)).norms.first ?? 0
+  return ascent.maximizers(of: problem, dual: problem.reducedLoss.gradient(at: zero)).norms.first
+    ?? 0
 }
