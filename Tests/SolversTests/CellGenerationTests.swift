@@ -250,7 +250,7 @@ struct CellGenerationTests {
     }
     #expect(
       foreign
-        == "starting network: expected the architecture of the problem, found another geometry, pooling, activation or number of outputs. Start from a network trained with the same model flags."
+        == "starting network: expected the architecture of the problem, found another geometry, pooling, activation, number of outputs or output bias. Start from a network trained with the same model flags."
     )
   }
 
