@@ -53,7 +53,12 @@ public struct OutputBiasLoss: Loss {
   /// - Returns: `c` numbers.
   /// - Complexity: O(`n c`) for the squared loss, else O(`n c^2`) per Newton step, of which 4 to 8 are usual.
   /// - Accuracy: The sums of the gradient are within rounding of zero; checked by `OutputBiasLossTests`.
-  public func bestBias(at predictions: Matrix) -> [Double] {
+  public func bestBias(at predictions: Matrix) -> [Double] { minimum(at: predictions).bias }
+
+  /// The best bias, and the loss and its gradient there.
+  private func minimum(
+    at predictions: Matrix
+  ) -> (bias: [Double], value: Double, gradient: Matrix) {
     var bias = [Double](repeating: 0, count: outputCount)
     var current = base.valueAndGradient(at: predictions)
     if base is SquaredLoss {
@@ -62,14 +67,14 @@ public struct OutputBiasLoss: Loss {
         for (k, sum) in current.1.columnSums.enumerated() { bias[k] -= sum }
         current = base.valueAndGradient(at: predictions.adding(bias))
       }
-      return bias
+      return (bias, current.0, current.1)
     }
     let curvatureBound = Double(sampleCount) * smoothness
     for _ in 0..<100 {
       let slope = current.1.columnSums
       let size = BLAS.norm(slope)
       guard size > 1e-17, size.isFinite else { break }
-      var hessian = curvature(current.1, predictions.adding(bias))
+      var hessian = curvature(current.1, at: predictions, bias)
       // Softmax leaves the sum of the bias open; elsewhere this only keeps the matrix definite.
       let isOpen = base is SoftmaxLoss
       for k in 0..<outputCount {
@@ -85,24 +90,24 @@ public struct OutputBiasLoss: Loss {
       let mean = bias.reduce(0, +) / Double(max(1, outputCount))
       for k in bias.indices { bias[k] -= mean }
     }
-    return bias
+    return (bias, current.0, current.1)
   }
 
-  /// The first of ever shorter steps that lowers the value or, where values drown in rounding, the slope.
+  /// The first of ever shorter steps that lowers the value or, where values drown in rounding, the slope; there only the
+  /// whole step is tried.
   private func descended(
     _ predictions: Matrix, _ bias: [Double], _ current: (Double, Matrix), _ slope: [Double],
     _ step: [Double]
   ) -> (bias: [Double], value: (Double, Matrix))? {
     var length = 1.0
     let decrease = -BLAS.dot(slope, step)
-    for _ in 0..<60 {
+    let isDrowned = decrease <= 1e-14 * current.0
+    for _ in 0..<(isDrowned ? 1 : 60) {
       var trial = bias
       BLAS.add(length, step, to: &trial)
       guard trial != bias else { return nil }
       let value = base.valueAndGradient(at: predictions.adding(trial))
-      if value.0 < current.0 - max(1e-14 * current.0, 1e-4 * length * decrease) {
-        return (trial, value)
-      }
+      if !isDrowned, value.0 < current.0 - 1e-4 * length * decrease { return (trial, value) }
       if value.0 <= current.0 * (1 + 1e-14), BLAS.norm(value.1.columnSums) < BLAS.norm(slope) {
         return (trial, value)
       }
@@ -111,13 +116,17 @@ public struct OutputBiasLoss: Loss {
     return nil
   }
 
-  /// Second derivative of `L(F + 1 b')` by `b`, `[c, c]`, from the gradient and the shifted predictions.
-  private func curvature(_ gradient: Matrix, _ shifted: Matrix) -> Matrix {
+  /// Second derivative of `L(F + 1 b')` by `b`, `[c, c]`, from the gradient at `b` where that is enough.
+  private func curvature(_ gradient: Matrix, at predictions: Matrix, _ bias: [Double]) -> Matrix {
+    let n = Double(sampleCount)
+    if base is LogisticLoss {
+      // q = n |G|, and the sum over samples of q (1 - q) / n.
+      return Matrix([[gradient.elements.reduce(0) { $0 + abs($1) * (1 - n * abs($1)) }]])
+    }
     guard let softmax = base as? SoftmaxLoss else {
-      return Matrix(hessianOfConstants(at: shifted).map(\.columnSums)).transposed
+      return Matrix(hessianOfConstants(at: predictions.adding(bias)).map(\.columnSums)).transposed
     }
     // p = e_y + n G, and the sum over samples of (diag(p) - p p') / n.
-    let n = Double(sampleCount)
     var shares = gradient
     for e in shares.elements.indices { shares.elements[e] *= n }
     for (i, label) in softmax.classes.enumerated() { shares[i, label] += 1 }
@@ -171,12 +180,11 @@ public struct OutputBiasLoss: Loss {
     samples: Range<Int>, predictions: UnsafePointer<Double>,
     gradient: UnsafeMutablePointer<Double>?
   ) -> Double {
-    let all = allPredictions(samples, predictions)
-    let (value, slope) = base.valueAndGradient(at: all.adding(bestBias(at: all)))
+    let best = minimum(at: allPredictions(samples, predictions))
     if let gradient {
-      for (e, element) in slope.elements.enumerated() { gradient[e] = element }
+      for (e, element) in best.gradient.elements.enumerated() { gradient[e] = element }
     }
-    return value
+    return best.value
   }
 
   /// `H d - H E (E' H E)^+ E' H d` with the Hessian `H` of the base at the shifted predictions and the constants `E`.
@@ -245,7 +253,9 @@ extension Matrix {
   /// Sum of each column.
   package var columnSums: [Double] {
     var sums = [Double](repeating: 0, count: columns)
-    for i in 0..<rows { for j in 0..<columns { sums[j] += self[i, j] } }
+    elements.withUnsafeBufferPointer { elements in
+      for i in 0..<rows { for j in 0..<columns { sums[j] += elements[i * columns + j] } }
+    }
     return sums
   }
 
@@ -257,7 +267,9 @@ extension Matrix {
   /// The matrix with one number added to each column.
   package func adding(_ constants: [Double]) -> Matrix {
     var result = self
-    for i in 0..<rows { for j in 0..<columns { result[i, j] += constants[j] } }
+    result.elements.withUnsafeMutableBufferPointer { elements in
+      for i in 0..<rows { for j in 0..<columns { elements[i * columns + j] += constants[j] } }
+    }
     return result
   }
 }
