@@ -109,6 +109,9 @@ extension Model {
     let windows = try pooling.map(for: geometry).outputCount
     let head = try reader.matrix(
       "head.weight", rows: labels.outputCount(loss: lossName), columns: filters.rows * windows)
+    if !configuration.outputBias, let bias = reader.file["head.bias"] {
+      throw reader.error("tensor head.bias", "none without an output bias", "shape \(bias.shape)")
+    }
     let isGated = configuration.activation == .gated
     network = try Network(
       geometry: geometry, pooling: pooling, activation: configuration.activation, filters: filters,

@@ -69,6 +69,8 @@ public struct CellGeneration: Sendable {
     /// Relative gap if the largest dual norm found were the true one: an estimate, not a certificate.
     public let estimatedGap: Double
     /// Relative gap that the oracle's bound over all cells gives; nil where all cells were not priced.
+    ///
+    /// With an output bias the dual point sums to zero up to rounding; the certifier's does exactly.
     public let provenGap: Double?
     /// Cones, arcs or faces that pricing over all cells looked at, summed over the rounds.
     public let pricedNodeCount: Int

@@ -123,6 +123,34 @@ struct OutputBiasTests {
       TinyData.train + ["--loss", "squared", "--start", "m.safetensors"], in: folder)
     #expect(started.code == 65)
     #expect(started.error.contains("output bias"), "\(started.error)")
+    // A file whose flags and tensors differ.
+    let model = try Safetensors.read(folder.path("m.safetensors"))
+    func write(_ names: [String], _ metadata: [String: String]) throws {
+      try Safetensors(
+        tensors: model.tensors.filter { names.contains($0.name) }, metadata: metadata
+      ).write(to: folder.path("w.safetensors"))
+    }
+    let bare = ["conv.weight", "head.weight"]
+    try write(bare, [:])
+    let imported = try Tool.run(
+      ["import", "--weights", "w.safetensors", "--output", "i.safetensors", "--lambda", "1"]
+        + ["--output-bias"] + Self.data, in: folder)
+    #expect(imported.code == 65)
+    #expect(imported.error.contains("head.bias: expected shape [2]"), "\(imported.error)")
+    try write(bare, model.metadata)
+    let absentBias = try Tool.run(
+      ["certify", "--model", "w.safetensors"] + Self.data, in: folder)
+    #expect(absentBias.code == 65)
+    #expect(absentBias.error.contains("head.bias: expected shape [2]"), "\(absentBias.error)")
+    var metadata = model.metadata
+    let flags = try #require(metadata["ccnn.configuration"])
+    metadata["ccnn.configuration"] = flags.replacingOccurrences(
+      of: "\"outputBias\":true", with: "\"outputBias\":false")
+    #expect(metadata["ccnn.configuration"] != flags)
+    try write(bare + ["head.bias"], metadata)
+    let surplus = try Tool.run(["certify", "--model", "w.safetensors"] + Self.data, in: folder)
+    #expect(surplus.code == 65)
+    #expect(surplus.error.contains("none without an output bias"), "\(surplus.error)")
     let all = try Tool.run(
       TinyData.train + ["--loss", "logistic", "--cells", "all", "--output-bias"], in: folder)
     #expect(all.code == 64)

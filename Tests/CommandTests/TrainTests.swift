@@ -137,7 +137,7 @@ struct TrainTests {
 
   @Test(arguments: [
     TinyData.train, TinyData.gated, TinyData.train + ["--standardize", "pixel"],
-    TinyData.train + ["--activation", "linear"],
+    TinyData.train + ["--activation", "linear"], TinyData.train + ["--output-bias"],
   ])
   func modelBitsDoNotDependOnThreads(flags: [String]) throws {
     let folder = try Folder()
