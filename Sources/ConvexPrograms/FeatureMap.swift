@@ -87,3 +87,16 @@ public struct DenseFeatureMap: FeatureMap {
     return result
   }
 }
+
+/// A feature map whose matrix can be written down.
+public protocol DenselyStored: FeatureMap {
+  /// The matrix, shape `[n, d]`.
+  var denseFeatures: Matrix { get }
+  /// Threads the products use.
+  var threads: Int { get }
+}
+
+extension DenseFeatureMap: DenselyStored {
+  /// The features themselves.
+  public var denseFeatures: Matrix { features }
+}
