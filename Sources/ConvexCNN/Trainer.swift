@@ -96,6 +96,7 @@ public struct Trainer: Sendable {
     }
     result.cellCount = solution.cellCount
     result.estimatedGap = Finite(solution.estimatedGap)
+    result.budgetGap = Finite(solution.budgetGap)
     result.pricing = solution.pricing
     result.phases = phases.phases
     result.seconds = Finite(phases.total)
@@ -165,6 +166,8 @@ public struct Trainer: Sendable {
   /// The certificate decides whether a problem is solved, whatever the solver thinks.
   private func status(of solution: Solution, _ certificate: Certificate) -> SolveStatus {
     if certificate.isEstablished { return .solved }
+    // A budget asks for another optimum than the certificate's.
+    if configuration.frankWolfe.budget != nil { return solution.status }
     return solution.status == .solved && configuration.activation == .relu
       && configuration.cells == .generate ? .converged : solution.status
   }
@@ -176,15 +179,20 @@ public struct Trainer: Sendable {
       return try solve(program, from: start, observer)
     }
     guard let program = cells.program else {
-      return try generateCells(problem, from: start, observer)
+      return configuration.solver == .frankWolfe
+        ? try frankWolfe(problem, observer)
+        : try generateCells(problem, from: start, observer)
     }
     let composite = CompositeProgram(
       map: program.composite.map, loss: program.composite.loss,
       regularizer: program.composite.regularizer, lambda: cells.lambda)
     // The certifier subtracts rounding margins, so the solver aims a little lower.
-    let gated = GatedSolver().solve(
-      composite, from: try start.map { try program.point(from: $0) },
-      limits: limits(gap: 0.9 * configuration.gap, iterations: 1_000_000), observer: observer)
+    let inner = limits(gap: 0.9 * configuration.gap, iterations: 1_000_000)
+    let first = try start.map { try program.point(from: $0) }
+    let gated =
+      configuration.solver == .admm
+      ? try ADMM().solve(composite, from: first, limits: inner, observer: observer)
+      : GatedSolver().solve(composite, from: first, limits: inner, observer: observer)
     return Solution(
       network: try program.network(from: gated.point), status: gated.status,
       cellCount: cells.gates?.rows ?? 1, estimatedGap: gated.relativeGap,
@@ -194,9 +202,14 @@ public struct Trainer: Sendable {
   private func solve(
     _ program: ConeProgram, from start: Network?, _ observer: TraceObserver
   ) throws -> Solution {
-    let solution = AugmentedLagrangian().solve(
-      program, from: try start.map { try program.point(from: $0) },
-      limits: limits(gap: 0.1 * configuration.gap, iterations: 1000), observer: observer)
+    let first = try start.map { try program.point(from: $0) }
+    let isADMM = configuration.solver == .admm
+    let inner = limits(
+      gap: (isADMM ? 0.9 : 0.1) * configuration.gap, iterations: isADMM ? 1_000_000 : 1000)
+    let solution =
+      isADMM
+      ? try ADMM().solve(program.composite, from: first, limits: inner, observer: observer)
+      : AugmentedLagrangian().solve(program, from: first, limits: inner, observer: observer)
     // Filters on a facet may be shared between the cells on both sides; one neuron does the same.
     let network = try program.network(from: solution.point)
       .joiningEqualNeurons(cosine: 1 - 1e-15)
@@ -204,6 +217,25 @@ public struct Trainer: Sendable {
       network: network, status: solution.status, cellCount: program.cellCount,
       estimatedGap: solution.relativeGap,
       pricing: "none (all cells are in the program)", phases: [])
+  }
+
+  private func frankWolfe(
+    _ problem: TrainingProblem, _ observer: TraceObserver
+  ) throws -> Solution {
+    let choice = configuration.frankWolfe
+    let method = FrankWolfe(
+      step: choice.step, form: choice.budget.map { .constrained(budget: $0) } ?? .penalized,
+      seed: configuration.seed, oracle: ConeSearch())
+    let run = try method.solve(
+      problem,
+      limits: limits(gap: configuration.gap, iterations: 100_000, seconds: descentSeconds),
+      observer: observer)
+    return Solution(
+      network: run.network, status: run.status, cellCount: run.network.neuronCount,
+      estimatedGap: choice.budget == nil ? run.estimatedGap : .nan,
+      pricing: "multi-start ascent, then all cells by branch and bound "
+        + "(\(run.pricedNodeCount) cones), in \(run.iterations) steps of Frank-Wolfe",
+      budgetGap: choice.budget.map { _ in run.relativeGap }, phases: [])
   }
 
   private func generateCells(
@@ -231,6 +263,7 @@ public struct Trainer: Sendable {
     let cellCount: Int
     let estimatedGap: Double
     let pricing: String
+    var budgetGap: Double?
     let phases: [(name: String, seconds: Double)]
   }
 }

@@ -33,6 +33,10 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var filterRank: Int?
   /// Pixel standardization.
   public var standardize = Standardization.Mode.none
+  /// Solver; nil for the default of the activation and the cells.
+  public var solver: SolverChoice?
+  /// How Frank-Wolfe is run, if it is.
+  public var frankWolfe = FrankWolfeChoice()
   /// Target relative gap.
   public var gap = 1e-3
   /// Largest number of neurons that cell generation keeps, or of cells that are enumerated.
@@ -51,7 +55,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
 extension TrainingConfiguration: Codable {
   private enum Key: String, CodingKey {
     case dataset, filter, stride, padding, pooling, bias, activation, loss, lambda, lambdaRatio
-    case outputBias, cells, gates, filterRank, standardize, gap, maximumCells, seed, testFraction
+    case outputBias, cells, gates, filterRank, standardize, gap, maximumCells, seed, testFraction,
+      solver, step, budget
   }
 
   /// Writes every flag, absent ones as null.
@@ -82,6 +87,10 @@ extension TrainingConfiguration: Codable {
     try container.encode(maximumCells, forKey: .maximumCells)
     try container.encode(seed, forKey: .seed)
     try container.encode(testFraction, forKey: .testFraction)
+    try container.encode(solver?.rawValue, forKey: .solver)
+    let isFrankWolfe = solver == .frankWolfe
+    try container.encode(isFrankWolfe ? frankWolfe.step.rawValue : nil, forKey: .step)
+    try container.encode(frankWolfe.budget, forKey: .budget)
   }
 
   /// Reads flags that `encode(to:)` wrote.
@@ -122,5 +131,20 @@ extension TrainingConfiguration: Codable {
     maximumCells = try container.decodeIfPresent(Int.self, forKey: .maximumCells)
     seed = try container.decode(UInt64.self, forKey: .seed)
     testFraction = try container.decodeIfPresent(Double.self, forKey: .testFraction)
+    solver = try Self.choice(container, .solver)
+    frankWolfe.step = try Self.choice(container, .step) ?? .fullyCorrective
+    frankWolfe.budget = try container.decodeIfPresent(Double.self, forKey: .budget)
+  }
+
+  /// One of the names of a choice; nil where models of earlier versions have none.
+  private static func choice<Choice: RawRepresentable>(
+    _ container: KeyedDecodingContainer<Key>, _ key: Key
+  ) throws -> Choice? where Choice.RawValue == String {
+    guard let name = try container.decodeIfPresent(String.self, forKey: key) else { return nil }
+    guard let choice = Choice(rawValue: name) else {
+      throw DecodingError.dataCorruptedError(
+        forKey: key, in: container, debugDescription: "unknown \(key.rawValue) \(name)")
+    }
+    return choice
   }
 }

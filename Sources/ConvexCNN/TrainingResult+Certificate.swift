@@ -27,6 +27,7 @@ extension TrainingResult {
       regularization: Finite(certificate.regularization),
       trainAccuracy: train.accuracy, testAccuracy: test?.accuracy ?? Finite(nil),
       testLoss: test?.loss ?? Finite(nil), pricing: "none", estimatedGap: Finite(nil),
+      budgetGap: Finite(nil),
       seconds: Finite(nil), phases: [], model: model.configuration)
   }
 }

@@ -64,6 +64,9 @@ public struct TrainingResult: Sendable, Equatable, Codable {
   public var pricing: String
   /// Gap that the best dual norm found by pricing suggests: an estimate, never a proof.
   public var estimatedGap: Finite
+  /// Relative gap of the loss under the budget that Frank-Wolfe was given, bounded by the solver over all cells; null
+  /// without a budget.
+  public var budgetGap: Finite
   /// Wall-clock seconds of all phases.
   public var seconds: Finite
   /// Parts of the work.

@@ -28,12 +28,18 @@ public struct ADMM: Sendable {
   ///   - limits: Gap to reach and limits.
   ///   - observer: Receives a line per measurement.
   /// - Returns: The first measured point within the gap, else the measured point of lowest objective.
-  /// - Throws: `ProgramError` when the map is not dense, or samples and features both exceed `maximumOrder`.
+  /// - Throws: `ProgramError` when the map is not dense, there is an output bias, or samples and features both exceed `maximumOrder`.
   /// - Complexity: O(`m^2 max(n, d) + m^3`) once with `m = min(n, d)`, then O(`n d c`) per iteration.
   public func solve(
     _ program: CompositeProgram, from start: Matrix? = nil, limits: SolveLimits = SolveLimits(),
     observer: TraceObserver = { _ in }
   ) throws -> FISTA.Solution {
+    if program.loss is OutputBiasLoss {
+      throw ProgramError(
+        place: "ADMM", expected: "a loss that is a sum over samples",
+        found: "an output bias, which joins all samples",
+        advice: "Leave the output bias out, or use another --solver.")
+    }
     let watch = Stopwatch()
     var state = try State(program, start: start ?? program.zero)
     var best: FISTA.Solution?

@@ -145,7 +145,7 @@ public struct FrankWolfe: Sendable {
       }
       let zero = Matrix(rows: problem.sampleCount, columns: problem.outputCount)
       // A loss of zero at zero leaves nothing to do; any budget serves.
-      let loss = problem.loss.value(at: zero)
+      let loss = problem.reducedLoss.value(at: zero)
       return (problem.lambda, loss > 0 ? loss / problem.lambda : 1)
     }
   }

@@ -46,7 +46,7 @@ struct FrankWolfeState {
     (penalty, budget) = try method.scales(problem)
     atoms = FrankWolfeAtoms(patchDimension: problem.geometry.patchDimension)
     predictions = Matrix(rows: problem.sampleCount, columns: problem.outputCount)
-    (objective, gradient) = problem.loss.valueAndGradient(at: predictions)
+    (objective, gradient) = problem.reducedLoss.valueAndGradient(at: predictions)
     best = (atoms, objective)
   }
 
@@ -58,7 +58,7 @@ struct FrankWolfeState {
     let linear = objective - slope - budget * max(0, dualNorm - penalty)
     guard penalty > 0 else { return max(0, linear) }
     let scale = dualNorm > 0 ? penalty / dualNorm : .infinity
-    let scaled = bestScaledDual(loss: problem.loss, gradient: gradient, largestScale: scale).value
+    let scaled = bestScaledDual(loss: problem.reducedLoss, gradient: gradient, largestScale: scale).value
     return max(0, linear, scaled)
   }
 
@@ -182,7 +182,7 @@ struct FrankWolfeState {
   private func bestStep(towards atom: Atom?) -> Double {
     let (change, tauChange) = direction(towards: atom)
     return ConvexLineSearch.minimizer(
-      of: problem.loss, from: predictions, along: change, slope: penalty * tauChange, limit: 1)
+      of: problem.reducedLoss, from: predictions, along: change, slope: penalty * tauChange, limit: 1)
   }
 
   private mutating func move(towards atom: Atom?, by step: Double) {
@@ -215,7 +215,7 @@ struct FrankWolfeState {
     let tauChange = tau - (worst.index == nil ? 0 : budget)
     let limit = share < 1 ? share / (1 - share) : 1e6
     let step = ConvexLineSearch.minimizer(
-      of: problem.loss, from: predictions, along: change, slope: penalty * tauChange, limit: limit)
+      of: problem.reducedLoss, from: predictions, along: change, slope: penalty * tauChange, limit: limit)
     atoms.scale(by: 1 + step)
     if let j = worst.index {
       // At the limit the atom is dropped.
@@ -231,7 +231,7 @@ struct FrankWolfeState {
   }
 
   private mutating func refresh() {
-    let (loss, gradient) = problem.loss.valueAndGradient(at: predictions)
+    let (loss, gradient) = problem.reducedLoss.valueAndGradient(at: predictions)
     self.gradient = gradient
     objective = loss + penalty * tau
   }
@@ -246,7 +246,7 @@ struct FrankWolfeState {
     for atom in added { atoms.add(atom, weight: 0, keepsImage: true) }
     let size = predictions.elements.count
     var master = SimplicialMaster(
-      loss: problem.loss,
+      loss: problem.reducedLoss,
       vertices: Matrix(
         rows: atoms.count + 1, columns: size,
         elements: [Double](repeating: 0, count: size)
@@ -263,9 +263,9 @@ struct FrankWolfeState {
   // MARK: Result
 
   func result(_ status: SolveStatus) throws -> FrankWolfe.Result {
-    let network = try best.atoms.network(for: problem).balanced()
-    let predictions = problem.predictions(of: network)
-    let value = problem.loss.value(at: predictions) + penalty * network.regularization
+    let network = problem.withBestOutputBias(
+      try best.atoms.network(for: problem).balanced())
+    let value = problem.objective(of: network).loss + penalty * network.regularization
     return FrankWolfe.Result(
       network: network, objective: value, lowerBound: min(lowerBound, value),
       estimatedGap: value > 0 ? max(0, value - estimatedBound) / value : 0,

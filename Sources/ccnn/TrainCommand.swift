@@ -15,6 +15,7 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup(title: "Data") var data: DataOptions
   @OptionGroup(title: "Model") var model: ModelOptions
+  @OptionGroup(title: "Solver") var solver: SolverOptions
   @OptionGroup(title: "Run") var common: RunOptions
 
   @Option(
@@ -83,6 +84,11 @@ struct TrainCommand: ParsableCommand {
     data.check(&problems)
     common.check(&problems)
     var configuration = model.configuration(data: data, seed: common.seed, &problems)
+    solver.apply(to: &configuration, &problems)
+    if configuration.solver == .frankWolfe {
+      problems.exclude("--solver frank-wolfe", "--max-cells", given: maxCells)
+      problems.exclude("--solver frank-wolfe", "--start", given: start)
+    }
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     problems.check("--max-cells", maxCells, atLeast: 1)
     for (name, value) in [("--report", report), ("--checkpoint", checkpoint)] {

@@ -26,6 +26,10 @@ extension TrainingResult {
         ? "by the solver over all cells, not certified" : "by ascent, not proven"
       table.add("estimated gap", "\(digits(estimate, "%.3g")) \(origin)")
     }
+    if let budgetGap = budgetGap.value {
+      table.add(
+        "gap at the budget", "\(digits(budgetGap, "%.3g")) by the solver, over all cells")
+    }
     table.add("neurons", "\(neuronCount)")
     table.add("cells", "\(cellCount)")
     if trainAccuracy.value != nil { table.add("train accuracy", percent(trainAccuracy.value)) }
@@ -53,6 +57,11 @@ extension TrainingConfiguration {
     if activation == .gated {
       parts.append("cells \(cells.rawValue)")
       if gates != .centered { parts.append("gates \(gates.rawValue)") }
+    }
+    if let solver { parts.append("solver \(solver.rawValue)") }
+    if solver == .frankWolfe {
+      parts.append("step \(frankWolfe.step.rawValue)")
+      if let budget = frankWolfe.budget { parts.append("budget \(budget)") }
     }
     if standardize != .none { parts.append("standardize \(standardize.rawValue)") }
     return parts.joined(separator: ", ")

@@ -8,7 +8,7 @@ struct HelpTests {
         "images", "labels", "dataset", "test-images", "test-labels", "test-fraction",
         "standardize", "filter", "stride", "padding", "pooling", "bias", "activation", "loss",
         "lambda", "lambda-ratio", "cells", "gates", "filter-rank", "gap", "max-seconds",
-        "max-cells", "output-bias",
+        "max-cells", "output-bias", "solver", "step", "budget",
         "threads", "seed", "output", "json", "trace", "report", "checkpoint", "start",
         "require-gap", "quiet",
       ]

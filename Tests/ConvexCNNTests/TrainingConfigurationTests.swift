@@ -33,6 +33,7 @@ struct TrainingConfigurationTests {
     (flags.cells, flags.standardize, flags.gap) = (.sample(9), .pixel, 1e-5)
     flags.gates = .clusterMeans
     flags.outputBias = true
+    (flags.solver, flags.frankWolfe.step, flags.frankWolfe.budget) = (.frankWolfe, .away, 2.5)
     (flags.maximumCells, flags.seed, flags.testFraction) = (7, .max, 0.25)
     let text = try JSON.text(of: flags)
     let back = try JSONDecoder().decode(TrainingConfiguration.self, from: Data(text.utf8))

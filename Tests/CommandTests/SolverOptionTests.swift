@@ -1,0 +1,98 @@
+import ConvexCNN
+import Foundation
+import Testing
+
+/// `ccnn train --solver`, `--step` and `--budget`.
+struct SolverOptionTests {
+  /// Flags of a training run with one output, over all filters of two entries.
+  private static let planar = [
+    "train", "--images", "images.npy", "--labels", "labels.npy", "--filter", "1x2",
+    "--threads", "1", "--loss", "logistic", "--pooling", "sum",
+  ]
+
+  private func result(_ flags: [String], in folder: Folder) throws -> [String: Any] {
+    let output = try Tool.run(flags + ["--json", "-", "--quiet"], in: folder)
+    #expect(output.code == 0, "\(flags): \(output.error)")
+    return try #require(
+      try JSONSerialization.jsonObject(with: Data(output.out.utf8)) as? [String: Any])
+  }
+
+  /// Four solvers of one problem prove the same optimum, and the model says which it was.
+  @Test func solversOfReLUNetworksAgree() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let runs = [
+      ("cell-generation", [String]()), ("frank-wolfe", []),
+      ("augmented-lagrangian", ["--cells", "all"]), ("admm", ["--cells", "all"]),
+    ]
+    var objectives: [Double] = []
+    for (name, flags) in runs {
+      let json = try result(
+        Self.planar + ["--gap", "1e-4", "--solver", name, "--lambda", "0.02"] + flags, in: folder)
+      #expect(json["status"] as? String == "solved")
+      #expect(json["scope"] as? String == "all cells")
+      #expect((json["model"] as? [String: Any])?["solver"] as? String == name)
+      objectives.append(try #require(json["objective"] as? Double))
+    }
+    let (least, most) = (try #require(objectives.min()), try #require(objectives.max()))
+    #expect(most - least <= 2e-4 * least)
+  }
+
+  @Test func gatedNetworksTakeTwoSolvers() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let objectives = try ["proximal", "admm"].map { name in
+      let json = try result(
+        TinyData.gated + ["--solver", name, "--gap", "1e-5"], in: folder)
+      #expect(json["status"] as? String == "solved")
+      return try #require(json["objective"] as? Double)
+    }
+    #expect(abs(objectives[0] - objectives[1]) <= 2e-5 * objectives[0])
+  }
+
+  /// Every step has its effect, and the budget is kept and its gap reported.
+  @Test func stepsAndBudgetOfFrankWolfe() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    var networks: Set<[Double]> = []
+    for step in ["fixed", "line-search", "away", "fully-corrective"] {
+      let flags =
+        Self.planar + [
+          "--lambda", "0.05", "--solver", "frank-wolfe", "--budget", "1.5", "--step", step,
+          "--gap", "0.05", "--output", "m.safetensors",
+        ]
+      let json = try result(flags, in: folder)
+      #expect(try #require(json["budgetGap"] as? Double) <= 0.05)
+      let model = try Model(contentsOf: folder.path("m.safetensors"))
+      #expect(model.configuration.frankWolfe.step.rawValue == step)
+      #expect(model.configuration.frankWolfe.budget == 1.5)
+      #expect(model.network.regularization <= 1.5 * (1 + 1e-12))
+      networks.insert(model.network.filters.elements)
+    }
+    #expect(networks.count == 4)
+    let plain = try result(Self.planar + ["--lambda", "0.05"], in: folder)
+    #expect(plain["budgetGap"] is NSNull)
+  }
+
+  @Test(arguments: [
+    (["--solver", "admm"], "--solver: expected cell-generation or frank-wolfe"),
+    (["--solver", "frankwolfe"], "Did you mean frank-wolfe?"),
+    (["--step", "away"], "--step: expected no value without --solver frank-wolfe"),
+    (["--budget", "1"], "--budget: expected no value without --solver frank-wolfe"),
+    (["--solver", "frank-wolfe", "--budget", "0"], "--budget: expected a finite number > 0"),
+    (["--solver", "frank-wolfe", "--step", "long"], "--step: expected one of"),
+    (["--solver", "frank-wolfe", "--max-cells", "5"], "--max-cells"),
+    (["--solver", "proximal", "--cells", "all"], "augmented-lagrangian or admm"),
+  ])
+  func otherFlagsAreRefused(flags: [String], message: String) throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let output = try Tool.run(Self.planar + flags, in: folder)
+    #expect(output.code == 64)
+    #expect(output.error.contains(message), "\(output.error)")
+  }
+}
