@@ -58,7 +58,8 @@ struct FrankWolfeState {
     let linear = objective - slope - budget * max(0, dualNorm - penalty)
     guard penalty > 0 else { return max(0, linear) }
     let scale = dualNorm > 0 ? penalty / dualNorm : .infinity
-    let scaled = bestScaledDual(loss: problem.reducedLoss, gradient: gradient, largestScale: scale).value
+    let scaled = bestScaledDual(loss: problem.reducedLoss, gradient: gradient, largestScale: scale)
+      .value
     return max(0, linear, scaled)
   }
 
@@ -182,7 +183,8 @@ struct FrankWolfeState {
   private func bestStep(towards atom: Atom?) -> Double {
     let (change, tauChange) = direction(towards: atom)
     return ConvexLineSearch.minimizer(
-      of: problem.reducedLoss, from: predictions, along: change, slope: penalty * tauChange, limit: 1)
+      of: problem.reducedLoss, from: predictions, along: change, slope: penalty * tauChange,
+      limit: 1)
   }
 
   private mutating func move(towards atom: Atom?, by step: Double) {
@@ -215,7 +217,8 @@ struct FrankWolfeState {
     let tauChange = tau - (worst.index == nil ? 0 : budget)
     let limit = share < 1 ? share / (1 - share) : 1e6
     let step = ConvexLineSearch.minimizer(
-      of: problem.reducedLoss, from: predictions, along: change, slope: penalty * tauChange, limit: limit)
+      of: problem.reducedLoss, from: predictions, along: change, slope: penalty * tauChange,
+      limit: limit)
     atoms.scale(by: 1 + step)
     if let j = worst.index {
       // At the limit the atom is dropped.
