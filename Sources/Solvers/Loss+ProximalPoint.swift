@@ -10,6 +10,7 @@ extension Loss {
   ///   - center: `G`, shape `[n, c]`.
   ///   - penalty: Positive.
   ///   - start: Where Newton's method starts, shape `[n, c]`.
+  /// - Returns: The point, shape `[n, c]`.
   /// - Accuracy: Gradients vanish to `1e-13` of those at the start (`ADMMTests`).
   package func proximalPoint(of center: Matrix, penalty: Double, from start: Matrix) -> Matrix {
     var result = start
