@@ -9,6 +9,11 @@ import Tensors
 /// The value returned is reduced by `(n c + 64) 2^-52 (n |Lambda|^2 + 2 L(0))`, which exceeds the rounding of the
 /// conjugate: for squared loss its two terms are at most `n |Lambda|^2 / 2` and `n |Lambda|^2 / 2 + L(0)`; for logistic and
 /// softmax loss it is a mean of entropies, whose sizes add up to at most `L(0)`.
+///
+/// It also exceeds what the rounding of `s G` itself changes, so the value holds for the real multiple as well: products of
+/// three roundings move squares and products by less than `4 2^-52` of the same terms, and probabilities by less than
+/// `2 2^-52`, which moves `p log p` by at most `2 2^-52 (1 + log 2^52)`, less than `76 2^-52`, while `64 2 L(0)` is at least
+/// 88. A point whose sums over the samples are zero thus keeps its bound (`BalancedDual`).
 enum DualScale {
   /// The largest proven value of `-L*(s G)` and the `s` that attains it; value 0 at `s = 0` always counts.
   ///

@@ -69,20 +69,22 @@ public struct OutputBiasLoss: Loss {
       }
       return (bias, current.0, current.1)
     }
-    let curvatureBound = Double(sampleCount) * smoothness
-    for _ in 0..<100 {
+    let bound = Double(sampleCount) * smoothness
+    for _ in 0..<200 {
       let slope = current.1.columnSums
       let size = BLAS.norm(slope)
-      guard size > 1e-17, size.isFinite else { break }
-      var hessian = curvature(current.1, at: predictions, bias)
-      // Softmax leaves the sum of the bias open; elsewhere this only keeps the matrix definite.
-      let isOpen = base is SoftmaxLoss
-      for k in 0..<outputCount {
-        for l in 0..<outputCount where isOpen { hessian[k, l] += curvatureBound }
-        hessian[k, k] += 1e-10 * curvatureBound
-      }
-      guard let step = try? LAPACK.solvePositiveDefinite(hessian, slope.map { -$0 }),
-        let next = descended(predictions, bias, current, slope, step)
+      let rounding = 1e-16 * current.1.elements.reduce(0) { $0 + abs($1) }
+      guard size > rounding, size.isFinite else { break }
+      let hessian = curvature(current.1, at: predictions, bias)
+      let largest = (0..<outputCount).reduce(0) { max($0, hessian[$1, $1]) }
+      guard
+        let next = descended(
+          predictions, bias, current, slope,
+          step(hessian, slope, open: largest, damping: 1e-13 * largest), trials: 10)
+          // Where there is next to no curvature a long way has to be searched.
+          ?? descended(
+            predictions, bias, current, slope,
+            step(hessian, slope, open: bound, damping: 1e-10 * bound), trials: 60)
       else { break }
       (bias, current) = next
     }
@@ -97,23 +99,38 @@ public struct OutputBiasLoss: Loss {
   /// whole step is tried.
   private func descended(
     _ predictions: Matrix, _ bias: [Double], _ current: (Double, Matrix), _ slope: [Double],
-    _ step: [Double]
+    _ step: [Double]?, trials: Int
   ) -> (bias: [Double], value: (Double, Matrix))? {
+    guard let step, step.allSatisfy(\.isFinite) else { return nil }
     var length = 1.0
     let decrease = -BLAS.dot(slope, step)
-    let isDrowned = decrease <= 1e-14 * current.0
-    for _ in 0..<(isDrowned ? 1 : 60) {
+    let noise =
+      1e-15 * (current.0 + predictions.adding(bias).elements.reduce(0) { max($0, abs($1)) })
+    let isDrowned = decrease <= 10 * noise
+    for _ in 0..<(isDrowned ? 1 : trials) {
       var trial = bias
       BLAS.add(length, step, to: &trial)
       guard trial != bias else { return nil }
       let value = base.valueAndGradient(at: predictions.adding(trial))
       if !isDrowned, value.0 < current.0 - 1e-4 * length * decrease { return (trial, value) }
-      if value.0 <= current.0 * (1 + 1e-14), BLAS.norm(value.1.columnSums) < BLAS.norm(slope) {
+      if value.0 <= current.0 + noise, BLAS.norm(value.1.columnSums) < BLAS.norm(slope) {
         return (trial, value)
       }
       length *= 0.5
     }
     return nil
+  }
+
+  /// The Newton step of a damped Hessian; softmax leaves the sum of the bias open, so its square is added.
+  private func step(
+    _ hessian: Matrix, _ slope: [Double], open: Double, damping: Double
+  ) -> [Double]? {
+    var hessian = hessian
+    for k in 0..<outputCount {
+      for l in 0..<outputCount where base is SoftmaxLoss { hessian[k, l] += open }
+      hessian[k, k] += damping
+    }
+    return try? LAPACK.solvePositiveDefinite(hessian, slope.map { -$0 })
   }
 
   /// Second derivative of `L(F + 1 b')` by `b`, `[c, c]`, from the gradient at `b` where that is enough.
@@ -132,7 +149,11 @@ public struct OutputBiasLoss: Loss {
     for (i, label) in softmax.classes.enumerated() { shares[i, label] += 1 }
     var result = BLAS.product(shares, .transposed, shares)
     for e in result.elements.indices { result.elements[e] *= -1 / n }
-    for (k, sum) in shares.columnSums.enumerated() { result[k, k] += sum / n }
+    // Rows sum to zero, which costs fewer digits than sums of p - p^2.
+    for k in 0..<outputCount {
+      result[k, k] = 0
+      result[k, k] = -(0..<outputCount).reduce(0) { $0 + result[k, $1] }
+    }
     return result
   }
 

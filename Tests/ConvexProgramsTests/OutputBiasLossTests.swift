@@ -84,6 +84,25 @@ struct OutputBiasLossTests {
     #expect(loss.conjugate(at: loss.base.gradient(at: f)) == .infinity)
   }
 
+  /// Predictions far on the right side leave gradients of `1e-13` and less, which still sum to zero relative to their size.
+  @Test(arguments: [ProblemCase.LossKind.logistic, .softmax], [10, 30, 200])
+  func saturatedPredictionsKeepADualPoint(kind: ProblemCase.LossKind, size: Double) throws {
+    for seed in 1...5 {
+      let loss = try loss(kind, seed)
+      var f = random(loss, seed, size: 0.1)
+      for i in 0..<f.rows {
+        if let logistic = loss.base as? LogisticLoss { f[i, 0] += size * logistic.labels[i] }
+        if let softmax = loss.base as? SoftmaxLoss { f[i, softmax.classes[i]] += size }
+      }
+      let (value, gradient) = loss.valueAndGradient(at: f.adding(f.row(0).map { 3 * $0 }))
+      let shifted = loss.valueAndGradient(at: f)
+      // Values of the softmax loss cancel down to the rounding of the predictions.
+      #expect(abs(value - shifted.0) <= 1e-15 * (1 + size))
+      #expect(loss.conjugate(at: gradient) <= 0)
+      #expect(gradient.elements.contains { $0 != 0 })
+    }
+  }
+
   @Test func classWithoutSamplesIsRefused() throws {
     for base in [
       SoftmaxLoss(classes: [0, 2, 2], count: 3), LogisticLoss(labels: [1, 1]),
