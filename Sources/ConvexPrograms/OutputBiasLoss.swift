@@ -73,19 +73,20 @@ public struct OutputBiasLoss: Loss {
     for _ in 0..<200 {
       let slope = current.1.columnSums
       let size = BLAS.norm(slope)
-      let rounding = 1e-16 * current.1.elements.reduce(0) { $0 + abs($1) }
-      guard size > rounding, size.isFinite else { break }
+      let total = current.1.elements.reduce(0) { $0 + abs($1) }
+      guard size > 1e-15 * total, size.isFinite else { break }
       let hessian = curvature(current.1, at: predictions, bias)
       let largest = (0..<outputCount).reduce(0) { max($0, hessian[$1, $1]) }
-      guard
-        let next = descended(
+      var next = descended(
+        predictions, bias, current, slope,
+        step(hessian, slope, open: largest, damping: 1e-13 * largest), trials: 10)
+      if next == nil, size > 1e-10 * total {
+        // Where there is next to no curvature a long way has to be searched.
+        next = descended(
           predictions, bias, current, slope,
-          step(hessian, slope, open: largest, damping: 1e-13 * largest), trials: 10)
-          // Where there is next to no curvature a long way has to be searched.
-          ?? descended(
-            predictions, bias, current, slope,
-            step(hessian, slope, open: bound, damping: 1e-10 * bound), trials: 60)
-      else { break }
+          step(hessian, slope, open: bound, damping: 1e-10 * bound), trials: 60)
+      }
+      guard let next else { break }
       (bias, current) = next
     }
     if base is SoftmaxLoss {
@@ -104,8 +105,8 @@ public struct OutputBiasLoss: Loss {
     guard let step, step.allSatisfy(\.isFinite) else { return nil }
     var length = 1.0
     let decrease = -BLAS.dot(slope, step)
-    let noise =
-      1e-15 * (current.0 + predictions.adding(bias).elements.reduce(0) { max($0, abs($1)) })
+    let size = predictions.elements.reduce(0) { max($0, abs($1)) }
+    let noise = 1e-15 * (current.0 + size + bias.reduce(0) { max($0, abs($1)) })
     let isDrowned = decrease <= 10 * noise
     for _ in 0..<(isDrowned ? 1 : trials) {
       var trial = bias
