@@ -11,7 +11,8 @@ extension Model {
   ///
   /// `conv.weight` `[m, channels, height, width]` (`[m, channels, length]` for signals), `conv.bias` `[m]`,
   /// `head.weight` `[c, m * windows]` with column `j * windows + q`, `head.bias` `[c]`, gates likewise as `gates.weight` and `gates.bias`,
-  /// `cells.gates` `[P, h]`, `standardization.mean` and `standardization.scale`; flags and claim in the metadata.
+  /// `cells.gates` `[P, h]`, `standardization.mean` and `standardization.scale`
+  /// (`standardization.directions` for whitened patches, under filters of one pixel); flags and claim in the metadata.
   ///
   /// - Parameter path: Where the file is to be; it appears only when it is complete.
   /// - Throws: `FormatError` when it cannot be written.
@@ -43,7 +44,11 @@ extension Model {
     }
     if let own = network.gates { add(own, "gates") }
     if let gates { add(matrix: gates, "cells.gates") }
-    if standardization.mode != .none {
+    if let whitening = standardization.whitening {
+      let mean = Tensor(shape: [whitening.mean.count], elements: whitening.mean)
+      tensors.append(("standardization.mean", mean))
+      add(matrix: whitening.directions, "standardization.directions")
+    } else if standardization.mode != .none {
       tensors.append(("standardization.mean", standardization.mean))
       tensors.append(("standardization.scale", standardization.scale))
     }
@@ -103,7 +108,10 @@ extension Model {
     guard ["squared", "logistic", "softmax"].contains(lossName) else {
       throw reader.error("ccnn.loss", "squared, logistic or softmax", lossName)
     }
-    let geometry = try configuration.geometry(on: shape)
+    let source = try configuration.geometry(on: shape)
+    standardization = try reader.standardization(
+      configuration.standardize, shape: shape, geometry: source)
+    let geometry = try standardization.geometry(of: source)
     let pooling = try Pooling(parsing: configuration.pooling)
     let filters = try reader.filters("conv", geometry)
     let windows = try pooling.map(for: geometry).outputCount
@@ -122,7 +130,6 @@ extension Model {
     gates =
       isGated
       ? try reader.matrix("cells.gates", rows: nil, columns: geometry.patchDimension) : nil
-    standardization = try reader.standardization(configuration.standardize, shape: shape)
     certificate = reader.certificate
   }
 }

@@ -52,7 +52,7 @@ public struct Model: Sendable, Equatable {
     // The layer of a training problem does the work; its targets are not looked at.
     let targets = Matrix(rows: images.shape[0], columns: network.outputCount)
     let problem = try TrainingProblem(
-      images: standardization.applied(to: images), geometry: network.geometry,
+      images: try standardization.applied(to: images), geometry: network.geometry,
       pooling: network.pooling, activation: network.activation, loss: SquaredLoss(targets: targets),
       lambda: lambda, backend: backend, threads: threads)
     return problem.predictions(of: network)

@@ -72,8 +72,20 @@ struct ModelReader {
     return result
   }
 
-  func standardization(_ mode: Standardization.Mode, shape: [Int]) throws -> Standardization {
+  func standardization(
+    _ mode: Standardization.Mode, shape: [Int], geometry: PatchGeometry
+  ) throws -> Standardization {
     guard mode != .none else { return .identity }
+    if mode == .patchWhiten {
+      let size = geometry.patchDimension - (geometry.hasBias ? 1 : 0)
+      let mean = try tensor("standardization.mean", shape: [size])
+      let directions = try matrix("standardization.directions", rows: size, columns: nil)
+      guard directions.columns > 0 else {
+        throw error("tensor standardization.directions", "at least one column", "none")
+      }
+      return Standardization(
+        PatchWhitening(mean: mean.elements, directions: directions, source: geometry))
+    }
     let extents = mode == .global ? [1] : shape
     let mean = try tensor("standardization.mean", shape: extents)
     let scale = try tensor("standardization.scale", shape: extents)

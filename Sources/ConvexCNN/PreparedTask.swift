@@ -23,9 +23,14 @@ struct PreparedTask {
     _ configuration: TrainingConfiguration, _ data: LabeledDataset, _ threads: Int,
     standardization fixed: Standardization? = nil, backend: ConvolutionBackend = .im2col
   ) throws {
+    if configuration.standardize == .patchWhiten {
+      try Self.requireModerate(data.images, place: data.name)
+    }
+    let source = try configuration.geometry(on: Array(data.images.shape.dropFirst()))
     standardization =
-      fixed ?? Standardization(fitting: configuration.standardize, to: data.images)
-    images = standardization.applied(to: data.images)
+      try fixed
+      ?? Standardization(fitting: configuration.standardize, to: data.images, geometry: source)
+    images = try standardization.applied(to: data.images)
     labels = data.labels
     try Self.requireModerate(images, place: data.name)
     if case .regression(let targets) = data.labels {
@@ -34,7 +39,7 @@ struct PreparedTask {
         place: "\(data.name): targets")
     }
     loss = try data.labels.loss(named: configuration.loss ?? data.labels.defaultLossName)
-    geometry = try configuration.geometry(on: Array(images.shape.dropFirst()))
+    geometry = try standardization.geometry(of: source)
     pooling = try Pooling(parsing: configuration.pooling)
     let problem = try TrainingProblem(
       images: images, geometry: geometry, pooling: pooling, activation: configuration.activation,

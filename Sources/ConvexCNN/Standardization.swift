@@ -1,8 +1,9 @@
+public import Convolutions
 public import Tensors
 
-/// A shift and scale of pixels that is fitted on training data and recorded in the model.
+/// A shift and scale of pixels, or whitening of patches, that is fitted on training data and recorded in the model.
 ///
-/// `x' = (x - mean) / scale`, with one number for all pixels (`global`) or one for each pixel (`pixel`).
+/// `x' = (x - mean) / scale`, with one number for all pixels (`global`) or one for each pixel (`pixel`); `PatchWhitening`.
 public struct Standardization: Sendable, Equatable {
   /// How the numbers are shared between pixels.
   public enum Mode: String, Sendable, CaseIterable, Codable {
@@ -12,6 +13,8 @@ public struct Standardization: Sendable, Equatable {
     case global
     /// One mean and one scale for each pixel of each channel.
     case pixel
+    /// Patches become orthonormal columns.
+    case patchWhiten = "patch-whiten"
   }
 
   /// How the numbers are shared between pixels.
@@ -20,6 +23,8 @@ public struct Standardization: Sendable, Equatable {
   public let mean: Tensor
   /// Positive scales, same shape as `mean`.
   public let scale: Tensor
+  /// The whitening of patches, in that mode only.
+  public let whitening: PatchWhitening?
 
   /// The standardization that changes nothing.
   public static let identity = Standardization(
@@ -35,6 +40,29 @@ public struct Standardization: Sendable, Equatable {
     self.mode = mode
     self.mean = mean
     self.scale = scale
+    whitening = nil
+  }
+
+  /// The whitening of patches.
+  public init(_ whitening: PatchWhitening) {
+    mode = .patchWhiten
+    (mean, scale) = (Self.identity.mean, Self.identity.scale)
+    self.whitening = whitening
+  }
+
+  /// The standardization of training images in a mode, whatever it is.
+  ///
+  /// - Parameters:
+  ///   - mode: How the numbers are shared between pixels.
+  ///   - images: Training batch of shape `[n, channels, height, width]`, `n >= 1`.
+  ///   - geometry: How images are cut into patches.
+  /// - Throws: `InputError`, `GeometryError` or `LAPACK.Failure` when patches cannot be whitened.
+  public init(fitting mode: Mode, to images: Tensor, geometry: PatchGeometry) throws {
+    if mode == .patchWhiten {
+      self.init(try PatchWhitening(fitting: images, geometry: geometry))
+    } else {
+      self.init(fitting: mode, to: images)
+    }
   }
 
   /// Mean and standard deviation of training images; a deviation of zero becomes the scale 1.
@@ -42,7 +70,9 @@ public struct Standardization: Sendable, Equatable {
   /// - Parameters:
   ///   - mode: How the numbers are shared between pixels.
   ///   - images: Training batch of shape `[n, channels, height, width]`, `n >= 1`.
+  /// - Precondition: The mode is not `patchWhiten`, which needs a geometry.
   public init(fitting mode: Mode, to images: Tensor) {
+    precondition(mode != .patchWhiten, "Standardization: patch-whiten needs a geometry")
     guard mode != .none else {
       self = .identity
       return
@@ -71,9 +101,11 @@ public struct Standardization: Sendable, Equatable {
   /// Images in the units the network was trained in.
   ///
   /// - Parameter images: Batch of shape `[n, channels, height, width]`.
-  /// - Returns: Batch of the same shape.
+  /// - Returns: Batch of the same shape; of the shape `[n, r, outputHeight, outputWidth]` for whitened patches.
+  /// - Throws: `GeometryError` when patches are whitened and the images have another shape.
   /// - Precondition: For `pixel`, images have the shape that was fitted.
-  public func applied(to images: Tensor) -> Tensor {
+  public func applied(to images: Tensor) throws -> Tensor {
+    if let whitening { return try whitening.applied(to: images) }
     guard mode != .none else { return images }
     let pixels = mean.elements.count
     precondition(
@@ -86,5 +118,14 @@ public struct Standardization: Sendable, Equatable {
         / scale.elements[i % pixels]
     }
     return result
+  }
+
+  /// The geometry of filters on what `applied(to:)` returns.
+  ///
+  /// - Parameter geometry: How images are cut into patches.
+  /// - Returns: The same, or filters of one pixel on whitened patches.
+  /// - Throws: `GeometryError`, which no valid geometry gives cause for.
+  public func geometry(of geometry: PatchGeometry) throws -> PatchGeometry {
+    try whitening?.geometry() ?? geometry
   }
 }

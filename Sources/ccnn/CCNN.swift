@@ -16,6 +16,7 @@ struct CCNN: ParsableCommand {
     subcommands: [
       TrainCommand.self, CertifyCommand.self, PredictCommand.self, EvaluateCommand.self,
       BaselineCommand.self, ImportCommand.self, EnumerateCommand.self,
+      ClosedFormCommand.self,
     ])
 
   static func main() {

@@ -54,6 +54,10 @@ struct ImportCommand: ParsableCommand {
         "--activation", value: "gated", expected: "relu or linear",
         advice: "The file has no place for gates; train gated networks with ccnn train.")
     }
+    if configuration.standardize == .patchWhiten, model.filter == nil {
+      problems.require(
+        "--filter with --standardize patch-whiten: the file's filters have one pixel")
+    }
     if model.lambda == nil, model.lambdaRatio == nil {
       problems.require("--lambda, the weight decay that the network was trained with")
     }

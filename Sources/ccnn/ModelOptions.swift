@@ -56,7 +56,8 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "none, global (one mean and scale) or pixel; patch-whiten is refused in this version.",
+      "none, global (one mean and scale), pixel, or patch-whiten: the stacked training patches become "
+        + "orthonormal columns (without the bias), recorded in the model.",
       valueName: "kind"))
   var standardize = "none"
 
@@ -170,12 +171,6 @@ struct ModelOptions: ParsableArguments {
   private func checkedStandardization(
     _ problems: inout OptionProblems
   ) -> Standardization.Mode {
-    if standardize == "patch-whiten" {
-      problems.add(
-        "--standardize", value: standardize, expected: "none, global or pixel",
-        advice: "Whitening of patches comes with the closed forms, not in this version.")
-      return .none
-    }
     let name = problems.choice(
       "--standardize", standardize, among: Standardization.Mode.allCases.map(\.rawValue))
     return Standardization.Mode(rawValue: name) ?? .none

@@ -39,6 +39,14 @@ struct HelpTests {
       ]
     ),
     (
+      "closed-form",
+      [
+        "images", "labels", "dataset", "filter", "stride", "padding", "pooling", "bias",
+        "activation", "loss", "lambda", "lambda-ratio", "standardize", "gap", "output", "json",
+        "threads", "quiet",
+      ]
+    ),
+    (
       "import",
       [
         "weights", "output", "images", "labels", "dataset", "filter", "pooling", "stride",

@@ -29,7 +29,7 @@ struct UsageTests {
     (
       ["--activation", "gated", "--cells", "sample:3", "--gates", "kmeans"], "Did you mean k-means"
     ),
-    (["--standardize", "patch-whiten"], "patch-whiten"),
+    (["--standardize", "patch-whitened"], "Did you mean patch-whiten?"),
     (["--filter-rank", "0"], "--filter-rank"),
     (["--filter-rank", "5"], "from 1 to the patch dimension 4"),
     (["--filter-rank", "2", "--activation", "linear"], "no value with linear"),
