@@ -34,6 +34,8 @@ public enum WhitenedProblems {
   ///   - beta: Strength for the loss that is a sum over samples.
   ///   - scale: Length of every patch.
   ///   - seed: Seed of the patches.
+  /// - Returns: The problem.
+  /// - Throws: `GeometryError` or `ProgramError` when the numbers do not fit together.
   public static func relu(
     _ targets: Matrix, patches: Int, h: Int, pooling: String = "sum", beta: Double,
     scale: Double = 1, seed: UInt64 = 1
@@ -56,6 +58,8 @@ public enum WhitenedProblems {
   ///   - lambda: Regularization strength.
   ///   - isWhite: Whether the samples are orthonormal columns times 3; `n` is then at least their size.
   ///   - seed: Seed of images and targets.
+  /// - Returns: The problem and its images.
+  /// - Throws: `GeometryError` or `ProgramError` when the numbers do not fit together.
   public static func circular(
     _ shape: [Int], outputs: Int, lambda: Double, isWhite: Bool = false, seed: UInt64 = 1
   ) throws -> (problem: TrainingProblem, images: Tensor) {
