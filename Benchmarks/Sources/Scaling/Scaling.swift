@@ -1,4 +1,4 @@
-/// Scaling curves and comparisons: `Scaling convolution|counting|sampling|cells|descent [--quick]`.
+/// Scaling curves and comparisons: `Scaling convolution|counting|sampling|cells|descent|circular|baselines [--quick]`.
 @main
 struct Scaling {
   static func main() throws {
@@ -11,8 +11,11 @@ struct Scaling {
     case ("sampling", nil): try SamplingScaling(isQuick: isQuick).run()
     case ("cells", nil): try CellScaling(isQuick: isQuick).run()
     case ("descent", nil): try DescentComparison.run(isQuick: isQuick)
+    case ("circular", nil): try CircularScaling(isQuick: isQuick).run()
     case ("baselines", nil): try BaselineGaps(isQuick: isQuick).run()
-    default: print("usage: Scaling convolution|counting|sampling|cells|descent [--quick]")
+    default:
+      print(
+        "usage: Scaling convolution|counting|sampling|cells|descent|circular|baselines [--quick]")
     }
   }
 }
