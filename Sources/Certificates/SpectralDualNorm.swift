@@ -7,6 +7,8 @@ package import Tensors
 ///
 ///     |B (M u)_+| <= |B M|_2 / 2 + max_u |B |M u|| / 2
 ///
+/// and, since `|(M u)_+| <= |M u|`, also `|B|_2 |M|_2` (the **product** bound), where `B B' = (P P') x (Lambda' Lambda)` as a
+/// Kronecker product; at the solution of whitened data, `M M' = t^2 I`, it is the dual norm itself.
 /// `B M` is the correlation of the network with linear activation. `B |M u| = sum_l b_l |v_l . u|` over merged lines
 /// (`MergedLines`), up to its remainder, and that is bounded in three ways, of which the least is taken:
 ///
@@ -88,13 +90,35 @@ package struct SpectralDualNorm {
     let linear = try MaskedDualNorm.spectralNorm(correlation)
     let lines = MergedLines(patches, weights: weights, dual: dual)
     let bound = SpectralDualNorm(lines: lines, threads: patches.threads)
-    var best = min(mass, 0.5 * (linear + (try bound.weighted())))
+    var best = min(mass, try productBound(patches, weights: weights, dual: dual))
+    best = min(best, 0.5 * (linear + (try bound.weighted())))
     let signed = try SignedDualNorm.upperBound(
       lines, windows: weights.rows, correlation: correlation, limit: min(best, limit),
       threads: patches.threads)
     best = min(best, signed)
     return best * bound.inflation + 0.5 * lines.remainder
       + patches.roundingMargin(mass: mass, size: weights.rows * dual.columns)
+  }
+
+  /// `|B|_2 |M|_2`, with the relative error of a Gram matrix and of eigenvalues.
+  private static func productBound(
+    _ patches: PooledPatches, weights: Matrix, dual: Matrix
+  ) throws -> Double {
+    let (rows, h) = (patches.rows.rows, patches.patchDimension)
+    let ones = [Double](repeating: 1, count: rows)
+    let gram = try SymmetricForms.gram(patches.rows, weights: ones, threads: patches.threads)
+    let (top, _) = try SymmetricForms.top(gram)
+    // Squares of smaller patches would underflow; the other bounds remain.
+    guard top > 1e-280, top.isFinite else { return .infinity }
+    let isDisjoint = (0..<weights.columns).allSatisfy { k in
+      (0..<weights.rows).count { weights[$0, k] != 0 } <= 1
+    }
+    let pooling =
+      isDisjoint
+      ? (0..<weights.rows).reduce(0) { max($0, BLAS.norm(Array(weights.row($1)))) }
+      : try MaskedDualNorm.spectralNorm(weights)
+    let error = 1e-9 + 4 * Double(rows + h) * Double(h) * 0x1p-52
+    return top.squareRoot() * pooling * (try MaskedDualNorm.spectralNorm(dual)) * (1 + error)
   }
 
   /// `1 + 1e-9` and the relative error of Gram matrices and their eigenvalues.

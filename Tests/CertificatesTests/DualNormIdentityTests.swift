@@ -46,6 +46,29 @@ struct DualNormIdentityTests {
     #expect(bound >= exact)
   }
 
+  /// Orthonormal stacked patches and a dual point `psi r'` with `psi >= 0`: the dual norm is `|psi| |r| |p|`.
+  @Test(arguments: [1, 2, 3])
+  func productBoundIsSharpForWhitenedPatches(windows: Int) throws {
+    var generator = SeededGenerator(seed: UInt64(windows))
+    let (n, positions, outputs) = (4, 6, 3)
+    let rows = WhitenedProblems.orthonormalRows(n * positions, 30, seed: 5)
+    let patches = PooledPatches(rows: rows, sampleCount: n, threads: 1)
+    let weights = Matrix(
+      rows: windows, columns: positions,
+      elements: (0..<windows * positions).map { e in
+        e % positions * windows / positions == e / positions ? 1 : 0
+      })
+    let psi = Matrix(rows: n, columns: 1, elements: (0..<n).map { _ in generator.uniform() })
+    let r = generator.normalMatrix(rows: 1, columns: outputs)
+    let dual = BLAS.product(psi, .plain, r)
+    let exact =
+      BLAS.norm(psi.elements) * BLAS.norm(r.elements)
+      * (Double(positions) / Double(windows)).squareRoot()
+    let bound = try SpectralDualNorm.upperBound(patches, weights: weights, dual: dual)
+    #expect(bound >= exact)
+    #expect(bound <= exact * (1 + 1e-8))
+  }
+
   @Test(arguments: 1...16)
   func spectralBoundIsAboveEveryFilterFound(seed: Int) throws {
     let instance = Instance(
