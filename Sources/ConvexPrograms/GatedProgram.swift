@@ -22,7 +22,7 @@ public struct GatedProgram: Sendable {
   /// - Parameters:
   ///   - problem: A problem with gated or linear activation.
   ///   - gates: Gates of shape `[P, h]` for gated networks, nil for linear ones.
-  /// - Throws: `ProgramError` when activation and gates do not go together.
+  /// - Throws: `ProgramError` when activation and gates do not go together, or features would take more than 4 GiB.
   public init(problem: TrainingProblem, gates: Matrix?) throws {
     guard problem.activation != .relu else {
       throw ProgramError(
@@ -41,6 +41,7 @@ public struct GatedProgram: Sendable {
         place: "gates", expected: "at least one gate of \(problem.geometry.patchDimension) entries",
         found: "\(gates.rows) of \(gates.columns)", advice: "Sample gates from the same patches.")
     }
+    try Self.requireModerate(problem, blocks: gates?.rows ?? 1)
     self.problem = problem
     self.gates = gates
     let features = problem.gatedFeatures(of: gates)
@@ -52,6 +53,20 @@ public struct GatedProgram: Sendable {
       : BlockNuclearNorm(
         blockCount: blocks, patchDimension: h, windowCount: a, threads: problem.threads)
     composite = CompositeProgram(of: problem, features: features, regularizer: regularizer)
+  }
+
+  /// Refuses features that take more than `ConeProgram.largestFeatureBytes`.
+  private static func requireModerate(_ problem: TrainingProblem, blocks: Int) throws {
+    let perSample = blocks * problem.windowCount * problem.geometry.patchDimension
+    let bytes = problem.sampleCount * perSample * MemoryLayout<Double>.stride
+    guard bytes > ConeProgram.largestFeatureBytes else { return }
+    throw ProgramError(
+      place: "program of gated and linear networks", expected: "features of at most 4 GiB",
+      found: "\(problem.sampleCount) samples x \(blocks) gates x \(problem.windowCount) windows x "
+        + "\(problem.geometry.patchDimension)",
+      advice: CircularProgram.isApplicable(to: problem)
+        ? "Use ccnn closed-form (CircularProgram), which solves this network in the Fourier domain."
+        : "Use fewer gates or windows, smaller filters, or fewer samples.")
   }
 
   private var blocks: BlockNuclearNorm {

@@ -86,6 +86,25 @@ struct CircularProgramTests {
     #expect(try program.network(from: solution.point).neuronCount == 0)
   }
 
+  /// 40 images of 64 x 64: the direct program would need 5 GiB of features.
+  @Test func directProgramOfLargeImagesIsRefusedWithTheWayOut() throws {
+    var random = SeededGenerator(seed: 4)
+    let problem = try TrainingProblem(
+      images: random.normalTensor(shape: [40, 1, 64, 64]),
+      geometry: PatchGeometry(
+        imageHeight: 64, imageWidth: 64, filterHeight: 64, filterWidth: 64, padding: .circular),
+      pooling: Pooling(.none), activation: .linear,
+      loss: SquaredLoss(targets: random.normalMatrix(rows: 40, columns: 1)), lambda: 1,
+      backend: .fft)
+    do {
+      _ = try GatedProgram(problem: problem, gates: nil)
+      Issue.record("expected a refusal")
+    } catch let error as ProgramError {
+      #expect(error.description.contains("closed-form"))
+      #expect(error.description.contains("4 GiB"))
+    }
+  }
+
   @Test func otherArchitecturesAreRefused() throws {
     var random = SeededGenerator(seed: 1)
     let images = random.normalTensor(shape: [3, 2, 1, 5])

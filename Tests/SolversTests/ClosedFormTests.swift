@@ -79,6 +79,32 @@ struct ClosedFormTests {
     }
   }
 
+  /// Objectives of local descents from random starts, none of which may be below an exact value.
+  private static func descents(_ problem: TrainingProblem) throws -> [Double] {
+    let n = problem.sampleCount
+    let pixels = (0..<n).flatMap { problem.patches(ofSample: $0).elements }
+    let images = Tensor(shape: [n, 1, 1, pixels.count / n], elements: pixels)
+    return try (0..<8 as Range<UInt64>).map { seed in
+      try Baseline(settings: .init(optimizer: .lbfgs, width: 12, epochs: 3000, seed: seed))
+        .train(problem, images: images).objective.total
+    }
+  }
+
+  @Test(arguments: [1, 2])
+  func localDescentReachesTheValueAndNeverPassesIt(outputs: Int) throws {
+    var random = SeededGenerator(seed: 9)
+    let targets =
+      outputs == 1
+      ? random.normalMatrix(rows: 4, columns: 1) : Self.oneHot([0, 0, 1, 0], 2)
+    let problem = try WhitenedProblems.relu(targets, patches: 2, h: 8, beta: 0.4)
+    let form = try ClosedForm(of: problem)
+    let objectives = try Self.descents(problem)
+    let best = try #require(objectives.min())
+    #expect(form.verdict == .exact)
+    #expect(best >= form.value * (1 - 1e-13))
+    #expect(best <= form.value * (1 + 1e-9))
+  }
+
   @Test func bothVerdictsOccurAmongTheSignTests() throws {
     var verdicts: [ClosedForm.Verdict] = []
     for seed in 1...12 as ClosedRange<UInt64> {
