@@ -1,0 +1,106 @@
+import Arrangements
+import ConvexCNN
+import Foundation
+import Tensors
+
+/// Time of bounding the dual norm over all cells, and of whole training to a proven gap, against every size.
+///
+/// The dual point of a pricing is the gradient of the loss at a network trained at a twentieth of lambdaMax without looking at
+/// all cells, as in the last round of cell generation; pricing ends at a relative tolerance of 0.5 %. Training ends at
+/// a proven gap of 1 %.
+struct PricingScaling {
+  /// Whether to leave out what takes longer than about a second.
+  let isQuick: Bool
+
+  /// What is measured.
+  enum Work: String {
+    /// One pricing over all cells.
+    case pricing
+    /// Cell generation with its pricings.
+    case training
+  }
+
+  /// Every sweep, then all laws.
+  func run(_ work: Work) throws {
+    print("## Scaling of \(work.rawValue), \(Parallel.processorCount) threads\n")
+    var laws: [String] = []
+    func sweep(
+      _ name: String, _ values: [Int], isExponential: Bool = false,
+      _ make: @escaping (Int) throws -> TrainingProblem
+    ) throws {
+      let kept = isQuick ? Array(values.prefix(3)) : values
+      laws.append(
+        try ScalingSweep(
+          name: name,
+          counters: work == .pricing
+            ? ["lines x windows", "nodes"] : ["rounds", "nodes", "neurons"],
+          isExponential: isExponential
+        ).run(kept) { try measure(work, $0, make($0)) })
+    }
+    try sweep("samples n, digits, 2x2, sum", [90, 180, 360, 720, 1438]) {
+      try ScalingProblems.digits(samples: $0, filter: (2, 2))
+    }
+    try sweep("positions K, waves of 40 images, 2x2, sum", [49, 121, 225, 529, 961, 2025]) {
+      let size = Int(Double($0).squareRoot().rounded()) + 1
+      return try ScalingProblems.waves(samples: 40, size: size, filter: (2, 2))
+    }
+    try sweep("outputs c, 200 digits, 2x2, sum", [2, 3, 5, 7, 10]) {
+      try ScalingProblems.digits(samples: 200, filter: (2, 2), outputs: $0)
+    }
+    try sweep("windows a, 100 digits, 2x2, sums over windows", [1, 2, 4, 6, 9]) {
+      let grids = [1: "1x1", 2: "1x2", 4: "2x2", 6: "2x3", 9: "3x3"]
+      return try ScalingProblems.digits(
+        samples: 100, filter: (2, 2), pooling: "sum:" + (grids[$0] ?? "1x1"))
+    }
+    try sweep("samples n, digits, 1x2, sum", [90, 180, 360, 720, 1438]) {
+      try ScalingProblems.digits(samples: $0, filter: (1, 2))
+    }
+    try sweep("samples n, digits, 1x3, sum", [90, 180, 360, 720, 1438]) {
+      try ScalingProblems.digits(samples: $0, filter: (1, 3))
+    }
+    try sweep("patch dimension h, 100 digits, 1xh, sum", [2, 3, 4, 5, 6], isExponential: true) {
+      try ScalingProblems.digits(samples: 100, filter: (1, $0))
+    }
+    try sweep("filter rank r, 100 digits, 3x3, sum", [2, 3, 4, 5], isExponential: true) {
+      let whole = try ScalingProblems.digits(samples: 100, filter: (3, 3))
+      return try FilterSubspace(rank: $0, of: whole).restricted(whole)
+    }
+    print("\n### Laws of \(work.rawValue)\n\n| against | law |\n| --- | --- |")
+    for law in laws { print(law) }
+  }
+
+  private func measure(
+    _ work: Work, _ x: Int, _ problem: TrainingProblem
+  ) throws -> ScalingSweep.Point {
+    work == .pricing ? try pricing(x, problem) : try training(x, problem)
+  }
+
+  private func pricing(_ x: Int, _ problem: TrainingProblem) throws -> ScalingSweep.Point {
+    let trained = try CellGeneration().solve(problem, limits: SolveLimits(relativeGap: 1e-4))
+    let dual = problem.loss.gradient(at: problem.predictions(of: trained.network))
+    let terms = problem.patchTerms
+    let correlation = terms.correlation(with: dual)
+    let (priced, seconds) = ScalingSweep.processorSeconds {
+      ConeSearch().price(
+        correlation,
+        PricingRequest(
+          relativeTolerance: 0.005, starts: trained.network.filters, seconds: 120,
+          threads: problem.threads))
+    }
+    let gap = priced.upperBound / priced.largestNorm - 1
+    return ScalingSweep.Point(
+      x: Double(x), counters: [correlation.termCount, priced.nodeCount], seconds: seconds,
+      reached: String(format: "%.4f", gap))
+  }
+
+  private func training(_ x: Int, _ problem: TrainingProblem) throws -> ScalingSweep.Point {
+    let (result, seconds) = try ScalingSweep.processorSeconds {
+      try CellGeneration(oracle: ConeSearch()).solve(
+        problem, limits: SolveLimits(relativeGap: 1e-2, seconds: 120))
+    }
+    return ScalingSweep.Point(
+      x: Double(x),
+      counters: [result.rounds, result.pricedNodeCount, result.network.neuronCount],
+      seconds: seconds, reached: result.provenGap.map { String(format: "%.1e", $0) } ?? "-")
+  }
+}

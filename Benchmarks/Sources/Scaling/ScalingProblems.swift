@@ -1,0 +1,78 @@
+import ConvexCNN
+import Convolutions
+import Foundation
+import Tensors
+
+/// Problems of which one size is varied.
+enum ScalingProblems {
+  /// The first samples of the digits (training part), parity or classes.
+  static func digits(
+    samples: Int, filter: (Int, Int), pooling: String = "sum", outputs: Int = 1
+  ) throws -> TrainingProblem {
+    let train = try DatasetLoader.bundled(named: "digits").train
+    let count = min(samples, train.images.shape[0])
+    let images = Tensor(
+      shape: [count, 1, 8, 8], elements: Array(train.images.elements.prefix(64 * count)))
+    guard case .classes(let classes, _) = train.labels else {
+      throw ScalingError.labels
+    }
+    // Output k says whether the digit is k modulo the number of outputs; a single one whether it is odd. Targets are
+    // centered, else the mean would outweigh all else.
+    var targets = Matrix(rows: count, columns: outputs)
+    for i in 0..<count {
+      for k in 0..<outputs {
+        targets[i, k] =
+          outputs == 1
+          ? Double(2 * (classes[i] % 2) - 1)
+          : (classes[i] % outputs == k ? 1 : 0) - 1 / Double(outputs)
+      }
+    }
+    return try problem(
+      images,
+      PatchGeometry(
+        imageHeight: 8, imageWidth: 8, filterHeight: filter.0, filterWidth: filter.1), pooling,
+      targets)
+  }
+
+  /// Random waves on a grid of a given size, so that patches are alike for every size; the target says which waves are
+  /// shorter.
+  static func waves(
+    samples: Int, size: Int, filter: (Int, Int), pooling: String = "sum"
+  ) throws -> TrainingProblem {
+    var generator = SeededGenerator(seed: 11)
+    var images = Tensor(shape: [samples, 1, size, size])
+    var targets = Matrix(rows: samples, columns: 1)
+    for i in 0..<samples {
+      let (a, b, phase) = (
+        1 + 2 * generator.uniform(), 1 + 2 * generator.uniform(), 6 * generator.uniform()
+      )
+      for p in 0..<size * size {
+        let (y, x) = (Double(p / size) * 0.8, Double(p % size) * 0.8)
+        images.elements[i * size * size + p] =
+          sin(a * x + phase) + cos(b * y) + 0.3 * generator.normal()
+      }
+      targets[i, 0] = a > b ? 1 : -1
+    }
+    return try problem(
+      images,
+      PatchGeometry(
+        imageHeight: size, imageWidth: size, filterHeight: filter.0, filterWidth: filter.1),
+      pooling, targets)
+  }
+
+  private static func problem(
+    _ images: Tensor, _ geometry: PatchGeometry, _ pooling: String, _ targets: Matrix
+  ) throws -> TrainingProblem {
+    var result = try TrainingProblem(
+      images: images, geometry: geometry, pooling: Pooling(parsing: pooling), activation: .relu,
+      loss: SquaredLoss(targets: targets), lambda: 1, threads: Parallel.processorCount)
+    result.lambda = 0.05 * estimatedLambdaMax(result)
+    return result
+  }
+}
+
+/// What a benchmark cannot do.
+enum ScalingError: Error {
+  /// A data set without classes.
+  case labels
+}

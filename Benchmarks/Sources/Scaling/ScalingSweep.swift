@@ -1,0 +1,73 @@
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// One quantity against processor time: a table, deterministic counters, and a fitted law.
+struct ScalingSweep {
+  /// One measurement.
+  struct Point {
+    /// The quantity that is varied.
+    let x: Double
+    /// Deterministic counters, one per name of the sweep.
+    let counters: [Int]
+    /// Processor seconds.
+    let seconds: Double
+    /// What was reached, for example a gap.
+    let reached: String
+  }
+
+  /// What is varied.
+  let name: String
+  /// Names of the counters.
+  let counters: [String]
+  /// Whether time is to grow exponentially, as with the patch dimension.
+  var isExponential = false
+
+  /// Measures, prints one row per value, and the law; returns it for the summary.
+  func run(_ values: [Int], _ measure: (Int) throws -> Point?) throws -> String {
+    print("\n### \(name)\n")
+    row(["value"] + counters + ["CPU s", "reached"])
+    row([String](repeating: "--:", count: counters.count + 3))
+    var points: [Point] = []
+    for value in values {
+      guard let point = try measure(value) else { continue }
+      points.append(point)
+      row(
+        ["\(Int(point.x))"] + point.counters.map(String.init)
+          + [String(format: "%.3f", point.seconds), point.reached])
+    }
+    let pairs = points.map { (x: $0.x, y: $0.seconds) }
+    guard let fit = isExponential ? ScalingFit.exponential(pairs) : ScalingFit.power(pairs) else {
+      return "\(name): too few values"
+    }
+    let law =
+      isExponential
+      ? "time grows by e^(\(fit.text)) per unit: exponential"
+      : "exponent \(fit.text): polynomial"
+    print("\n\(law)")
+    fflush(nil)
+    return "| \(name) | \(law) |"
+  }
+
+  private func row(_ cells: [String]) {
+    print("| " + cells.joined(separator: " | ") + " |")
+    fflush(nil)
+  }
+
+  /// Processor seconds of all threads that work takes.
+  static func processorSeconds<Value>(_ work: () throws -> Value) rethrows -> (Value, Double) {
+    let start = processor
+    let value = try work()
+    return (value, processor - start)
+  }
+
+  private static var processor: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+  }
+}
