@@ -10,7 +10,7 @@ TRAIN_FLAGS ?= --dataset digits --filter 3x3 --pooling average:2x2 --bias --loss
 APT_PACKAGES := pkg-config libfftw3-dev libopenblas-dev zlib1g-dev libpng-dev
 BREW_PACKAGES := fftw openblas zlib libpng pkg-config
 LIBRARIES := fftw3 openblas zlib libpng
-DOCUMENTED := ConvexCNN Tensors Formats Convolutions Arrangements ConvexPrograms Solvers Certificates
+DOCUMENTED := ConvexCNN Reports Tensors Formats Convolutions Arrangements ConvexPrograms Solvers Certificates
 
 # Homebrew keeps openblas and zlib out of the default search path.
 ifeq ($(shell uname -s),Darwin)

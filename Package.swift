@@ -37,6 +37,7 @@ let package = Package(
     .library(name: "Arrangements", targets: ["Arrangements"]),
     .library(name: "Convolutions", targets: ["Convolutions"]),
     .library(name: "Tensors", targets: ["Tensors"]),
+    .library(name: "Reports", targets: ["Reports"]),
     .executable(name: "ccnn", targets: ["ccnn"]),
   ],
   dependencies: [
@@ -66,6 +67,7 @@ let package = Package(
     module("ConvexPrograms", ["Tensors", "Convolutions", "Arrangements"]),
     module("Solvers", ["Tensors", "Convolutions", "Arrangements", "ConvexPrograms"]),
     module("Certificates", ["Tensors", "Convolutions", "Arrangements", "ConvexPrograms"]),
+    .target(name: "Reports", swiftSettings: features),
     module(
       "ConvexCNN",
       [
@@ -75,7 +77,7 @@ let package = Package(
     .executableTarget(
       name: "ccnn",
       dependencies: [
-        "ConvexCNN",
+        "ConvexCNN", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: features),
@@ -91,6 +93,7 @@ let package = Package(
     tests("ConvexProgramsTests", ["ConvexPrograms", "Convolutions", "Arrangements", "Tensors"]),
     tests("SolversTests", ["Solvers", "ConvexPrograms", "Convolutions", "Tensors"]),
     tests("CertificatesTests", ["Certificates", "ConvexPrograms", "Convolutions", "Tensors"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: features),
     tests("ConvexCNNTests", ["ConvexCNN"]),
     tests("CommandTests", ["ConvexCNN", "ccnn"]),
   ]

@@ -12,6 +12,7 @@ let package = Package(
         .product(name: "ConvexCNN", package: "ConvexCNN"),
         .product(name: "Arrangements", package: "ConvexCNN"),
         .product(name: "Convolutions", package: "ConvexCNN"),
+        .product(name: "Reports", package: "ConvexCNN"),
         .product(name: "Tensors", package: "ConvexCNN"),
       ]),
     .executableTarget(

@@ -71,6 +71,11 @@ struct BaselineCommand: ParsableCommand {
       valueName: "file.safetensors"))
   var reference: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Draw the gaps of all runs, with --certify.", valueName: "file.svg"))
+  var chart: String?
+
   @Option(help: ArgumentHelp("Write the model of the best run.", valueName: "file.safetensors"))
   var output: String?
 
@@ -100,7 +105,9 @@ struct BaselineCommand: ParsableCommand {
     }
     progress.finishLine()
     let json = try common.json.map { _ in try JSON.text(of: study) }
+    let drawing = try chart.map { _ in try study.gapChart.svg() }
     if let output { try best.write(to: output) }
+    if let drawing { try Outputs.write(drawing, to: chart) }
     if let trace { try Outputs.write(traceText(rows), to: trace) }
     if let json { try Outputs.write(json, to: common.json) }
     if !common.quiet, common.json != "-" {
@@ -132,7 +139,9 @@ struct BaselineCommand: ParsableCommand {
       problems.exclude("--optimizer \(optimizer.rawValue)", "--momentum", given: momentum)
     }
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
-    for (name, value) in [("--gap", gap.map { "\($0)" }), ("--reference", reference)] {
+    for (name, value) in [
+      ("--gap", gap.map { "\($0)" }), ("--reference", reference), ("--chart", chart),
+    ] {
       guard let value, !certify else { continue }
       problems.add(
         name, value: value, expected: "no value without --certify",
@@ -145,6 +154,7 @@ struct BaselineCommand: ParsableCommand {
     try problems.throwIfAny()
     try Outputs.check([
       ("--output", output), ("--json", common.json), ("--trace", trace),
+      ("--chart", chart),
     ])
     return configuration
   }

@@ -1,5 +1,6 @@
 import ConvexCNN
 import Foundation
+import Reports
 
 /// How far Adam, SGD and L-BFGS stop from the global optimum, with proof, beside networks trained here.
 ///
@@ -7,6 +8,8 @@ import Foundation
 struct BaselineGaps {
   /// Whether to give the baselines a tenth of the epochs.
   let isQuick: Bool
+  /// Where charts go.
+  let figures: Figures
 
   /// One line per method and problem: objectives and certified gaps over five seeds, and seconds.
   func run() throws {
@@ -17,7 +20,7 @@ struct BaselineGaps {
     parity.strength = .ratio(0.05)
     try compare(
       "digits-parity, 2x2 filters, sum pooling, squared loss, ratio 0.05", .digitsParity, parity,
-      rate: 0.001)
+      rate: 0.001, figure: "gaps-digits-parity")
     guard var waveform = FilterSize(rawValue: "3").map(TrainingConfiguration.init(filter:)) else {
       return
     }
@@ -26,12 +29,12 @@ struct BaselineGaps {
     waveform.strength = .ratio(0.01)
     try compare(
       "waveform, filters of length 3, average over 2 windows, squared loss, ratio 0.01", .waveform,
-      waveform, rate: 0.01)
+      waveform, rate: 0.01, figure: "gaps-waveform")
   }
 
   private func compare(
     _ title: String, _ dataset: BundledDataset, _ configuration: TrainingConfiguration,
-    rate: Double
+    rate: Double, figure: String
   ) throws {
     let parts = try dataset.load()
     let data = Dataset(train: parts.train, test: parts.test)
@@ -47,11 +50,13 @@ struct BaselineGaps {
       "ccnn train", neurons: ours.neuronCount, objective: ours.objective,
       gaps: [ours.relativeGap.value ?? 1], seconds: seconds)
     var bounds = [ours.lowerBound.value ?? 0]
+    var marks = [("ccnn train", [ours.relativeGap.value ?? 1])]
     for settings in methods(rate: rate) {
       let (study, _) = try trainer.baseline(
         on: data, settings: settings, seedCount: 5, certifies: true, reference: model)
       guard let bound = study.lowerBound.value else { continue }
       bounds.append(bound)
+      marks.append((settings.optimizer.rawValue, study.runs.compactMap(\.relativeGap.value)))
       show(
         "\(settings.optimizer.rawValue), \(settings.epochs) epochs",
         neurons: study.runs.map(\.neuronCount).max() ?? 0, objective: study.best,
@@ -62,6 +67,26 @@ struct BaselineGaps {
     print(
       String(format: "lower bound %.10f (%@), ", bounds.max() ?? 0, ours.bound)
         + String(format: "differing by %.1e between lines", spread))
+    try figures.write(Self.chart(title, marks), name: figure)
+  }
+
+  /// One column per method and one mark per seed.
+  private static func chart(_ title: String, _ marks: [(name: String, gaps: [Double])]) -> Chart {
+    let series = marks.enumerated().map { column, mark in
+      let points = mark.gaps.enumerated().map { seed, gap in
+        // Marks side by side, so that equal gaps are seen as several.
+        Chart.Point(Double(column) + 0.06 * (Double(seed) - Double(mark.gaps.count - 1) / 2), gap)
+      }
+      return Chart.Series(mark.name, points, style: .points)
+    }
+    let words = marks.map { mark in
+      "\(mark.name): " + mark.gaps.map { String(format: "%.1e", $0) }.joined(separator: ", ")
+    }
+    return Chart(
+      title: "Proven gaps to the global optimum",
+      summary: "\(title). " + words.joined(separator: "; "),
+      horizontal: Chart.Axis("5 seeds each, one of ccnn train", categories: marks.map(\.name)),
+      vertical: Chart.Axis("relative gap", scale: .logarithmic), series: series)
   }
 
   /// The baselines; `rate` is the step size of SGD, the largest of 0.01, 0.003, 0.001 that did not diverge.

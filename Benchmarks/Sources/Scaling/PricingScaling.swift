@@ -1,6 +1,7 @@
 import Arrangements
 import ConvexCNN
 import Foundation
+import Reports
 import Tensors
 
 /// Time of bounding the dual norm over all cells, and of whole training to a proven gap, against every size.
@@ -11,6 +12,8 @@ import Tensors
 struct PricingScaling {
   /// Whether to leave out what takes longer than about a second.
   let isQuick: Bool
+  /// Where charts go.
+  let figures: Figures
 
   /// What is measured.
   enum Work: String {
@@ -23,13 +26,13 @@ struct PricingScaling {
   /// Every sweep, then all laws.
   func run(_ work: Work) throws {
     print("## Scaling of \(work.rawValue), \(Parallel.processorCount) threads\n")
-    var laws: [String] = []
+    var outcomes: [ScalingSweep.Outcome] = []
     func sweep(
       _ name: String, _ values: [Int], isExponential: Bool = false,
       _ make: @escaping (Int) throws -> TrainingProblem
     ) throws {
       let kept = isQuick ? Array(values.prefix(3)) : values
-      laws.append(
+      outcomes.append(
         try ScalingSweep(
           name: name,
           counters: work == .pricing
@@ -66,7 +69,31 @@ struct PricingScaling {
       return try FilterSubspace(rank: $0, of: whole).restricted(whole)
     }
     print("\n### Laws of \(work.rawValue)\n\n| against | law |\n| --- | --- |")
-    for law in laws { print(law) }
+    for outcome in outcomes { print(outcome.law) }
+    try draw(work, outcomes.filter { !$0.sweep.isExponential }, "sizes", .logarithmic)
+    try draw(work, outcomes.filter(\.sweep.isExponential), "dimensions", .linear)
+  }
+
+  /// Times relative to the first of each sweep, so that sweeps of different problems share a chart.
+  private func draw(
+    _ work: Work, _ outcomes: [ScalingSweep.Outcome], _ name: String, _ scale: Chart.Scale
+  ) throws {
+    let series = outcomes.compactMap { outcome -> Chart.Series? in
+      guard let first = outcome.points.first, first.seconds > 0 else { return nil }
+      let points = outcome.points.map {
+        Chart.Point(scale == .linear ? $0.x : $0.x / first.x, $0.seconds / first.seconds)
+      }
+      let short = outcome.sweep.name.split(separator: ",").prefix(3).joined(separator: ",")
+      return Chart.Series(short, points)
+    }
+    try figures.write(
+      Chart(
+        title: "Time of \(work.rawValue) against \(name)",
+        summary: outcomes.map(\.law).joined(separator: " "),
+        horizontal: Chart.Axis(
+          scale == .linear ? "patch dimension or rank" : "size over the smallest", scale: scale),
+        vertical: Chart.Axis("time over the first", scale: .logarithmic), series: series),
+      name: "\(work.rawValue)-\(name)")
   }
 
   private func measure(

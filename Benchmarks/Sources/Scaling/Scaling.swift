@@ -1,10 +1,17 @@
-/// Scaling curves and comparisons: `Scaling convolution|counting|sampling|cells|descent|circular|baselines [--quick]`.
+/// Scaling curves and comparisons; see `usage`.
 @main
 struct Scaling {
+  private static let usage = """
+    usage: Scaling convolution|counting|sampling|cells|descent|circular [--quick]
+           Scaling baselines|pricing|training [--quick] [--figures]
+    --figures writes charts to the folder figures
+    """
+
   static func main() throws {
     let arguments = Array(CommandLine.arguments.dropFirst())
     let isQuick = arguments.contains("--quick")
-    let unknown = arguments.dropFirst().first { $0 != "--quick" }
+    let figures = Figures(folder: arguments.contains("--figures") ? "figures" : nil)
+    let unknown = arguments.dropFirst().first { $0 != "--quick" && $0 != "--figures" }
     switch (arguments.first, unknown) {
     case ("convolution", nil): try ConvolutionScaling(isQuick: isQuick).run()
     case ("counting", nil): try CountingScaling(isQuick: isQuick).run()
@@ -12,10 +19,12 @@ struct Scaling {
     case ("cells", nil): try CellScaling(isQuick: isQuick).run()
     case ("descent", nil): try DescentComparison.run(isQuick: isQuick)
     case ("circular", nil): try CircularScaling(isQuick: isQuick).run()
-    case ("baselines", nil): try BaselineGaps(isQuick: isQuick).run()
-    default:
-      print(
-        "usage: Scaling convolution|counting|sampling|cells|descent|circular|baselines [--quick]")
+    case ("baselines", nil): try BaselineGaps(isQuick: isQuick, figures: figures).run()
+    case ("pricing", nil):
+      try PricingScaling(isQuick: isQuick, figures: figures).run(.pricing)
+    case ("training", nil):
+      try PricingScaling(isQuick: isQuick, figures: figures).run(.training)
+    default: print(usage)
     }
   }
 }

@@ -27,8 +27,15 @@ struct ScalingSweep {
   /// Whether time is to grow exponentially, as with the patch dimension.
   var isExponential = false
 
-  /// Measures, prints one row per value, and the law; returns it for the summary.
-  func run(_ values: [Int], _ measure: (Int) throws -> Point?) throws -> String {
+  /// What a sweep found: its points, and its law as a row of a table.
+  struct Outcome {
+    let sweep: ScalingSweep
+    let points: [Point]
+    let law: String
+  }
+
+  /// Measures, prints one row per value, and the law.
+  func run(_ values: [Int], _ measure: (Int) throws -> Point?) throws -> Outcome {
     print("\n### \(name)\n")
     row(["value"] + counters + ["CPU s", "reached"])
     row([String](repeating: "--:", count: counters.count + 3))
@@ -42,7 +49,7 @@ struct ScalingSweep {
     }
     let pairs = points.map { (x: $0.x, y: $0.seconds) }
     guard let fit = isExponential ? ScalingFit.exponential(pairs) : ScalingFit.power(pairs) else {
-      return "\(name): too few values"
+      return Outcome(sweep: self, points: points, law: "| \(name) | too few values |")
     }
     let law =
       isExponential
@@ -50,7 +57,7 @@ struct ScalingSweep {
       : "exponent \(fit.text): polynomial"
     print("\n\(law)")
     fflush(nil)
-    return "| \(name) | \(law) |"
+    return Outcome(sweep: self, points: points, law: "| \(name) | \(law) |")
   }
 
   private func row(_ cells: [String]) {

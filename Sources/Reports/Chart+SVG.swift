@@ -1,0 +1,207 @@
+import Foundation
+
+extension Chart {
+  /// The chart as a self-contained SVG document, for light and dark pages.
+  ///
+  /// - Parameters:
+  ///   - width: Width in pixels, at least 320.
+  ///   - height: Height in pixels of what is above the legend, at least 200.
+  /// - Returns: The document, with title and text alternative, without scripts or anything to load.
+  /// - Throws: `ChartError` when there is nothing to draw, a number is not finite, a number on a logarithmic axis is not
+  ///   positive, or one on an axis of names belongs to none.
+  public func svg(width: Int = 720, height: Int = 420) throws -> String {
+    precondition(width >= 320 && height >= 200, "svg: \(width) x \(height) pixels are too few")
+    try check()
+    let points = series.flatMap(\.points)
+    let x = ChartScale(horizontal, covering: points.map(\.x))
+    let y = ChartScale(vertical, covering: points.map(\.y))
+    let drawing = ChartDrawing(chart: self, x: x, y: y, width: width, height: height)
+    return drawing.document
+  }
+
+  private func check() throws {
+    guard series.contains(where: { !$0.points.isEmpty }) else {
+      throw ChartError(place: title, expected: "a series with points", found: "none")
+    }
+    for one in series {
+      for (index, point) in one.points.enumerated() {
+        for (axis, value) in [(horizontal, point.x), (vertical, point.y)] {
+          let place = "\(title), series \(one.name), point \(index), \(axis.label)"
+          guard value.isFinite else {
+            throw ChartError(place: place, expected: "a finite number", found: "\(value)")
+          }
+          if axis.scale == .logarithmic, value <= 0 {
+            throw ChartError(place: place, expected: "a positive number", found: "\(value)")
+          }
+          if !axis.categories.isEmpty,
+            !(-0.5...Double(axis.categories.count) - 0.5).contains(value)
+          {
+            throw ChartError(
+              place: place, expected: "a number from 0 to \(axis.categories.count - 1)",
+              found: "\(value)")
+          }
+        }
+      }
+    }
+  }
+}
+
+/// The parts of one document.
+private struct ChartDrawing {
+  let chart: Chart
+  let x: ChartScale
+  let y: ChartScale
+  let width: Int
+  let height: Int
+
+  private var left: Double { 78 }
+  private var right: Double { Double(width) - 18 }
+  private var top: Double { 44 }
+  private var bottom: Double { Double(height) - 54 }
+  /// Series per line of the legend.
+  private var legendColumns: Int { max(1, (width - 96) / 190) }
+  private var legendRows: Int { (chart.series.count + legendColumns - 1) / legendColumns }
+  private var fullHeight: Int { height + 20 * legendRows }
+
+  var document: String {
+    let (title, summary) = (escaped(chart.title), escaped(chart.summary))
+    let parts = [
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(width) \(fullHeight)\" "
+        + "width=\"\(width)\" height=\"\(fullHeight)\" role=\"img\" "
+        + "aria-label=\"\(title)\">",
+      "<title>\(title)</title>", "<desc>\(summary)</desc>", style,
+      "<rect class=\"paper\" width=\"\(width)\" height=\"\(fullHeight)\"/>",
+      text(chart.title, left, 26, "title"), axes, lines, legend, "</svg>",
+    ]
+    return parts.joined(separator: "\n") + "\n"
+  }
+
+  /// Colors that differ in lightness too, for light pages, and lighter ones for dark pages.
+  private static let light = [
+    "#0b62a4", "#c2410c", "#15803d", "#7e22ce", "#a16207", "#be185d", "#0e7490", "#4b5563",
+  ]
+  private static let dark = [
+    "#6cb6ff", "#fb923c", "#4ade80", "#c084fc", "#facc15", "#f472b6", "#22d3ee", "#9ca3af",
+  ]
+
+  private var style: String {
+    func rules(_ colors: [String], paper: String, ink: String, grid: String) -> String {
+      let series = colors.enumerated().map { index, color in
+        ".s\(index){stroke:\(color)}.m\(index){fill:\(color)}"
+      }
+      return ".paper{fill:\(paper)}text{fill:\(ink)}.axis{stroke:\(ink)}.grid{stroke:\(grid)}"
+        + series.joined()
+    }
+    let light = rules(Self.light, paper: "#ffffff", ink: "#1f2937", grid: "#e5e7eb")
+    let dark = rules(Self.dark, paper: "#111827", ink: "#e5e7eb", grid: "#374151")
+    return "<style>text{font:13px system-ui,sans-serif}.title{font-size:16px;font-weight:600}"
+      + ".line{fill:none;stroke-width:2}.grid,.axis{stroke-width:1}" + light
+      + "@media (prefers-color-scheme:dark){\(dark)}</style>"
+  }
+
+  private func horizontalPixel(_ value: Double) -> Double {
+    left + (right - left) * x.position(of: value)
+  }
+
+  private func verticalPixel(_ value: Double) -> Double {
+    bottom - (bottom - top) * y.position(of: value)
+  }
+
+  private var axes: String {
+    var parts: [String] = []
+    for tick in y.ticks {
+      let pixel = verticalPixel(tick.value)
+      parts.append(line(left, pixel, right, pixel, "grid"))
+      parts.append(text(tick.label, left - 8, pixel + 4, "tick", anchor: "end"))
+    }
+    for tick in x.ticks {
+      let pixel = horizontalPixel(tick.value)
+      if chart.horizontal.categories.isEmpty {
+        parts.append(line(pixel, top, pixel, bottom, "grid"))
+      }
+      parts.append(text(tick.label, pixel, bottom + 18, "tick", anchor: "middle"))
+    }
+    parts.append(line(left, bottom, right, bottom, "axis"))
+    parts.append(line(left, top, left, bottom, "axis"))
+    parts.append(
+      text(chart.horizontal.label, (left + right) / 2, bottom + 40, "label", anchor: "middle"))
+    let middle = number((top + bottom) / 2)
+    parts.append(
+      "<text class=\"label\" text-anchor=\"middle\" transform=\"translate(16 \(middle)) "
+        + "rotate(-90)\">\(escaped(chart.vertical.label))</text>")
+    return parts.joined(separator: "\n")
+  }
+
+  private var lines: String {
+    chart.series.enumerated().map { index, series in
+      let color = index % Self.light.count
+      let pixels = series.points.map { (horizontalPixel($0.x), verticalPixel($0.y)) }
+      var parts = ["<g><title>\(escaped(series.name))</title>"]
+      if series.style != .points, pixels.count > 1 {
+        let path = pixels.map { "\(number($0.0)),\(number($0.1))" }.joined(separator: " ")
+        parts.append("<polyline class=\"line s\(color)\" points=\"\(path)\"/>")
+      }
+      if series.style != .line || pixels.count == 1 {
+        parts += pixels.map { mark(index, $0.0, $0.1) }
+      }
+      return parts.joined(separator: "\n") + "</g>"
+    }.joined(separator: "\n")
+  }
+
+  private var legend: String {
+    chart.series.enumerated().map { index, series in
+      let (row, column) = (index / legendColumns, index % legendColumns)
+      let (px, py) = (left + Double(190 * column), Double(height + 20 * row))
+      return mark(index, px + 5, py - 4) + text(series.name, px + 18, py, "legend")
+    }.joined(separator: "\n")
+  }
+
+  /// A mark whose shape tells series apart without color.
+  private func mark(_ index: Int, _ px: Double, _ py: Double) -> String {
+    let (color, size) = (index % Self.light.count, 4.5)
+    func polygon(_ corners: [(Double, Double)]) -> String {
+      let points = corners.map { "\(number(px + $0.0)),\(number(py + $0.1))" }
+      return "<polygon class=\"m\(color)\" points=\"\(points.joined(separator: " "))\"/>"
+    }
+    return switch index % 4 {
+    case 0:
+      "<circle class=\"m\(color)\" cx=\"\(number(px))\" cy=\"\(number(py))\" r=\"\(size - 0.5)\"/>"
+    case 1: polygon([(-4, -4), (4, -4), (4, 4), (-4, 4)])
+    case 2: polygon([(0, -5), (5, 4), (-5, 4)])
+    default: polygon([(0, -5.5), (5, 0), (0, 5.5), (-5, 0)])
+    }
+  }
+
+  private func line(
+    _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ name: String
+  ) -> String {
+    "<line class=\"\(name)\" x1=\"\(number(x1))\" y1=\"\(number(y1))\" x2=\"\(number(x2))\" "
+      + "y2=\"\(number(y2))\"/>"
+  }
+
+  private func text(
+    _ words: String, _ px: Double, _ py: Double, _ name: String, anchor: String = "start"
+  ) -> String {
+    "<text class=\"\(name)\" x=\"\(number(px))\" y=\"\(number(py))\" text-anchor=\"\(anchor)\">"
+      + "\(escaped(words))</text>"
+  }
+
+  private func number(_ value: Double) -> String { String(format: "%.1f", value) }
+
+  private func escaped(_ words: String) -> String {
+    var result = ""
+    for scalar in words.unicodeScalars {
+      switch scalar {
+      case "&": result += "&amp;"
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "\"": result += "&quot;"
+      // XML has no other control characters than these.
+      case "\t", "\n", "\r": result += " "
+      case _ where scalar.value < 32 || (0xFFFE...0xFFFF).contains(scalar.value): result += "?"
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+}

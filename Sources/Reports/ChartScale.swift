@@ -1,0 +1,87 @@
+import Foundation
+
+/// The mapping of one axis: its range, its ticks, and where a number stands.
+struct ChartScale: Equatable {
+  /// A mark on an axis.
+  struct Tick: Equatable {
+    let value: Double
+    let label: String
+  }
+
+  let kind: Chart.Scale
+  /// Ends of the axis, `low < high`.
+  let low: Double
+  let high: Double
+  let ticks: [Tick]
+
+  /// The share of the axis, from 0 to 1, at which a number stands.
+  func position(of value: Double) -> Double {
+    switch kind {
+    case .linear: (value - low) / (high - low)
+    case .logarithmic: (log10(value) - log10(low)) / (log10(high) - log10(low))
+    }
+  }
+
+  /// A scale for an axis that shows all of some numbers.
+  ///
+  /// - Precondition: The numbers are finite, and positive for a logarithmic axis.
+  init(_ axis: Chart.Axis, covering values: [Double]) {
+    kind = axis.scale
+    guard axis.categories.isEmpty else {
+      (low, high) = (-0.5, Double(axis.categories.count) - 0.5)
+      ticks = axis.categories.enumerated().map { Tick(value: Double($0), label: $1) }
+      return
+    }
+    let (least, most) = (values.min() ?? 0, values.max() ?? 1)
+    switch axis.scale {
+    case .linear: (low, high, ticks) = Self.linear(least, most)
+    case .logarithmic: (low, high, ticks) = Self.logarithmic(least, most)
+    }
+  }
+
+  /// Four to eight round steps.
+  private static func linear(_ least: Double, _ most: Double) -> (Double, Double, [Tick]) {
+    let margin = most > least ? 0.04 * (most - least) : max(abs(most) / 2, 0.5)
+    let (low, high) = (least - margin, most + margin)
+    let rough = (high - low) / 6
+    let magnitude = pow(10, floor(log10(rough)))
+    let step = ([1, 2, 5, 10].first { $0 * magnitude >= rough } ?? 10) * magnitude
+    let first = Int((low / step).rounded(.up))
+    let last = Int((high / step).rounded(.down))
+    let digits = max(0, Int(-floor(log10(step) + 1e-9)))
+    guard last >= first else { return (low, high, []) }
+    let ticks = (first...last).map { index in
+      let value = Double(index) * step
+      return Tick(value: value, label: label(value, digits))
+    }
+    return (low, high, ticks)
+  }
+
+  /// Powers of ten; their multiples by 2 and 5 as well on axes of less than two decades.
+  private static func logarithmic(_ least: Double, _ most: Double) -> (Double, Double, [Tick]) {
+    let pad = most > least ? pow(most / least, 0.05) : 2
+    let (low, high) = (least / pad, most * pad)
+    let exponents = Int(floor(log10(low)))...Int(ceil(log10(high)))
+    let decades = log10(high / low)
+    let stride = max(1, Int((decades / 8).rounded(.up)))
+    let factors: [Double] = decades < 2 ? [1, 2, 5] : [1]
+    var ticks: [Tick] = []
+    for exponent in exponents where exponent % stride == 0 {
+      for factor in factors {
+        let value = factor * pow(10, Double(exponent))
+        if value >= low, value <= high { ticks.append(Tick(value: value, label: power(value))) }
+      }
+    }
+    return (low, high, ticks)
+  }
+
+  private static func label(_ value: Double, _ digits: Int) -> String {
+    if abs(value) >= 1e6 || digits > 6 { return String(format: "%g", value) }
+    return String(format: "%.\(digits)f", value == 0 ? 0 : value)
+  }
+
+  /// A number in plain digits near 1, with an exponent elsewhere.
+  private static func power(_ value: Double) -> String {
+    value >= 0.001 && value < 100_000 ? String(format: "%g", value) : String(format: "%.0e", value)
+  }
+}
