@@ -1,21 +1,21 @@
 import Foundation
 
 /// The mapping of one axis: its range, its ticks, and where a number stands.
-struct ChartScale: Equatable {
+package struct ChartScale: Equatable {
   /// A mark on an axis.
-  struct Tick: Equatable {
-    let value: Double
-    let label: String
+  package struct Tick: Equatable {
+    package let value: Double
+    package let label: String
   }
 
   let kind: Chart.Scale
   /// Ends of the axis, `low < high`.
   let low: Double
   let high: Double
-  let ticks: [Tick]
+  package let ticks: [Tick]
 
   /// The share of the axis, from 0 to 1, at which a number stands.
-  func position(of value: Double) -> Double {
+  package func position(of value: Double) -> Double {
     switch kind {
     case .linear: (value - low) / (high - low)
     case .logarithmic: (log10(value) - log10(low)) / (log10(high) - log10(low))
@@ -25,7 +25,7 @@ struct ChartScale: Equatable {
   /// A scale for an axis that shows all of some numbers.
   ///
   /// - Precondition: The numbers are finite, and positive for a logarithmic axis.
-  init(_ axis: Chart.Axis, covering values: [Double]) {
+  package init(_ axis: Chart.Axis, covering values: [Double]) {
     kind = axis.scale
     guard axis.categories.isEmpty else {
       (low, high) = (-0.5, Double(axis.categories.count) - 0.5)

@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import ConvexCNN
+import Reports
 
 /// `ccnn baseline`.
 struct BaselineCommand: ParsableCommand {

@@ -76,6 +76,21 @@ struct BaselineCertificateTests {
     #expect(distances.allSatisfy { $0 > 1e-3 })
   }
 
+  /// One mark per seed and one in the legend; without --certify there are no gaps to draw.
+  @Test func chartShowsTheGaps() throws {
+    let folder = try folder()
+    defer { folder.remove() }
+    let flags = ["--optimizer", "lbfgs", "--epochs", "20", "--chart", "gaps.svg"]
+    _ = try study(folder, flags + ["--certify"])
+    let text = String(decoding: try folder.bytes("gaps.svg"), as: UTF8.self)
+    #expect(text.hasPrefix("<svg"))
+    #expect(text.components(separatedBy: "<circle").count - 1 == 4)
+    #expect(text.contains("lbfgs, width 8"))
+    let output = try Tool.run(["baseline"] + Self.problem + flags, in: folder)
+    #expect(output.code == 64)
+    #expect(output.error.contains("--chart"))
+  }
+
   @Test func referenceOfAnotherArchitectureIsRefused() throws {
     let folder = try folder()
     defer { folder.remove() }

@@ -35,7 +35,7 @@ struct HelpTests {
       [
         "optimizer", "width", "epochs", "batch-size", "learning-rate", "momentum", "seeds", "seed",
         "images", "filter", "pooling", "lambda", "lambda-ratio", "json", "output",
-        "certify", "gap", "reference", "max-seconds", "output-bias",
+        "certify", "gap", "reference", "chart", "max-seconds", "output-bias",
       ]
     ),
     (
