@@ -109,13 +109,7 @@ struct ActiveBlocks {
     let biased = program.loss as? OutputBiasLoss
     let parts = biased?.curvatureParts(at: predictions)
     let (loss, predictions) = (biased?.base ?? program.loss, parts?.shifted ?? predictions)
-    // Entry (k, l) of each sample's c x c curvature, from products with unit directions.
-    let curvature = (0..<c).map { l in
-      var direction = Matrix(rows: predictions.rows, columns: c)
-      for i in 0..<predictions.rows { direction[i, l] = 1 }
-      loss.replaceByHessianProduct(&direction, at: predictions)
-      return direction
-    }
+    let curvature = loss.curvature(at: predictions)
     let pairs = (0..<c).flatMap { k in (k..<c).map { (k, $0) } }
     var result = Matrix(rows: d * c, columns: d * c)
     result.elements.withUnsafeMutableBufferPointer { out in

@@ -1,3 +1,4 @@
+import Arrangements
 import ConvexCNN
 import TestSupport
 import Testing
@@ -33,5 +34,16 @@ struct CertifiedGapOracleTests {
     #expect(run.status == .solved)
     #expect(run.pricedNodeCount > 0)
     #expect(run.objective.total <= fixture.upperBound * (1 + 1e-6))
+  }
+
+  /// Newton steps inside the faces give the digits that descent across kinks does not.
+  @Test(arguments: CertifiedOptimum.all.filter { $0.h <= 3 && !$0.pooling.hasPrefix("max") })
+  func exactPricingProvesAGapOfABillionth(fixture: CertifiedOptimum) throws {
+    let problem = try fixture.problem()
+    let run = try CellGeneration(oracle: AngularSweep()).solve(
+      problem, limits: SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 30))
+    #expect(run.status == .solved)
+    let proven = try #require(run.provenGap)
+    #expect(proven <= 1e-9)
   }
 }
