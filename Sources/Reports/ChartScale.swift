@@ -9,17 +9,14 @@ package struct ChartScale: Equatable {
   }
 
   let kind: Chart.Scale
-  /// Ends of the axis, `low < high`.
+  /// Ends of the axis, as logarithms where it is logarithmic; `low < high`.
   let low: Double
   let high: Double
   package let ticks: [Tick]
 
   /// The share of the axis, from 0 to 1, at which a number stands.
   package func position(of value: Double) -> Double {
-    switch kind {
-    case .linear: (value - low) / (high - low)
-    case .logarithmic: (log10(value) - log10(low)) / (log10(high) - log10(low))
-    }
+    ((kind == .linear ? value : log10(value)) - low) / (high - low)
   }
 
   /// A scale for an axis that shows all of some numbers.
@@ -41,35 +38,35 @@ package struct ChartScale: Equatable {
 
   /// Four to eight round steps.
   private static func linear(_ least: Double, _ most: Double) -> (Double, Double, [Tick]) {
-    let margin = most > least ? 0.04 * (most - least) : max(abs(most) / 2, 0.5)
+    // Numbers that hardly differ get an axis that floating point can divide.
+    let size = max(abs(least), abs(most))
+    let isSpread = most - least > 1e-9 * size
+    let margin = isSpread ? 0.04 * (most - least) : size > 0 ? 0.5 * size : 0.5
     let (low, high) = (least - margin, most + margin)
     let rough = (high - low) / 6
     let magnitude = pow(10, floor(log10(rough)))
     let step = ([1, 2, 5, 10].first { $0 * magnitude >= rough } ?? 10) * magnitude
-    let first = Int((low / step).rounded(.up))
-    let last = Int((high / step).rounded(.down))
     let digits = max(0, Int(-floor(log10(step) + 1e-9)))
-    guard last >= first else { return (low, high, []) }
-    let ticks = (first...last).map { index in
-      let value = Double(index) * step
-      return Tick(value: value, label: label(value, digits))
+    let ticks = stride(from: (low / step).rounded(.up), through: high / step, by: 1).map { index in
+      Tick(value: index * step, label: label(index * step, digits))
     }
     return (low, high, ticks)
   }
 
   /// Powers of ten; their multiples by 2 and 5 as well on axes of less than two decades.
   private static func logarithmic(_ least: Double, _ most: Double) -> (Double, Double, [Tick]) {
-    let pad = most > least ? pow(most / least, 0.05) : 2
-    let (low, high) = (least / pad, most * pad)
-    let exponents = Int(floor(log10(low)))...Int(ceil(log10(high)))
-    let decades = log10(high / low)
-    let stride = max(1, Int((decades / 8).rounded(.up)))
+    let (first, last) = (log10(least), log10(most))
+    let margin = last - first > 1e-9 ? 0.05 * (last - first) : 0.3
+    let (low, high) = (first - margin, last + margin)
+    let decades = high - low
+    let spacing = max(1, Int((decades / 8).rounded(.up)))
     let factors: [Double] = decades < 2 ? [1, 2, 5] : [1]
     var ticks: [Tick] = []
-    for exponent in exponents where exponent % stride == 0 {
+    for exponent in Int(floor(low))...Int(ceil(high)) where exponent % spacing == 0 {
       for factor in factors {
         let value = factor * pow(10, Double(exponent))
-        if value >= low, value <= high { ticks.append(Tick(value: value, label: power(value))) }
+        guard value.isNormal, log10(value) >= low, log10(value) <= high else { continue }
+        ticks.append(Tick(value: value, label: power(value)))
       }
     }
     return (low, high, ticks)

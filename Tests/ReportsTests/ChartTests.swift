@@ -108,9 +108,10 @@ struct ChartTests {
   }
 
   /// Equal numbers, one point, and numbers far apart are drawn.
-  @Test(arguments: [
-    [1.0, 1, 1], [0.0, 0], [-5.0, -5], [1e300, 1e-300], [1e15, 1e15 + 1], [-1e-12, 1e-12],
-  ] as [[Double]])
+  @Test(
+    arguments: [
+      [1.0, 1, 1], [0.0, 0], [-5.0, -5], [1e300, 1e-300], [1e15, 1e15 + 1], [-1e-12, 1e-12],
+    ] as [[Double]])
   func hardRangesAreDrawn(values: [Double]) throws {
     let points = values.enumerated().map { Chart.Point(Double($0), $1) }
     let chart = Chart(
