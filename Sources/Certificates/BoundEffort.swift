@@ -6,10 +6,12 @@
 public struct BoundEffort: Sendable {
   /// Which bounds may be used.
   public enum Method: String, Sendable, CaseIterable {
-    /// Without search, then by branch and bound where that helps.
+    /// Without search, then by moments for large filters and by branch and bound, where that helps.
     case automatic = "auto"
     /// Without search.
     case spectral
+    /// By semidefinite programs of moments, without search.
+    case sdp
     /// By branch and bound.
     case branch
   }

@@ -115,19 +115,34 @@ struct ProblemView {
         try MaskedDualNorm.upperBound(patches, weights: weights, masks: masks, dual: dual), .exact
       )
     }
+    let clock = ContinuousClock()
+    let start = clock.now
     var best: (norm: Double, kind: Certificate.BoundKind)?
     if effort.method != .branch, case .linear(let weights) = windows {
       best = (try SpectralDualNorm.upperBound(patches, weights: weights, dual: dual), .spectral)
+      if effort.method == .sdp || Self.prefersMoments(effort, patches), best.map({ $0.norm > target }) ?? true {
+        let bound = try MomentDualNorm.upperBound(
+          patches, weights: weights, dual: dual, target: target, effort: effort)
+        if best.map({ bound < $0.norm }) ?? true { best = (bound, .sdp) }
+      }
     }
-    guard effort.method != .spectral, best.map({ $0.norm > target }) ?? true else { return best }
+    guard effort.method != .spectral, effort.method != .sdp, best.map({ $0.norm > target }) ?? true
+    else { return best }
     let inside = hints.map { hints in
       directions.map { BLAS.product(hints, .plain, $0, .transposed) } ?? hints
     }
+    var rest = effort
+    rest.seconds -= (clock.now - start) / .seconds(1)
     let searched = SearchedDualNorm.upperBound(
-      patches, windows: windows, dual: dual, target: target, hints: inside, effort: effort)
+      patches, windows: windows, dual: dual, target: target, hints: inside, effort: rest)
     if let best, best.norm <= searched { return best }
     // A search that ended before it covered the space bounds nothing.
     return searched.isFinite || best != nil ? (searched, .branch) : nil
+  }
+
+  /// Whether moments come before the search: its cones are too many for filters of more entries than this.
+  private static func prefersMoments(_ effort: BoundEffort, _ patches: PooledPatches) -> Bool {
+    effort.method == .automatic && patches.patchDimension > 6
   }
 
   /// The first pattern that is none of the patterns given; nil when all are known.

@@ -73,7 +73,7 @@ enum SignedDualNorm {
   }
 
   /// An orthonormal basis of the coefficients: the eigenvectors of their Gram matrix as rows, the largest last.
-  private static func basis(_ lines: MergedLines, threads: Int) throws -> Matrix {
+  static func basis(_ lines: MergedLines, threads: Int) throws -> Matrix {
     let size = lines.coefficients.columns
     let gram = try SymmetricForms.gram(
       lines.coefficients, weights: [Double](repeating: 1, count: lines.count), threads: threads)

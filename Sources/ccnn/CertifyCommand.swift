@@ -34,8 +34,8 @@ struct CertifyCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "auto, exact (gated and linear networks), spectral (ReLU, linear pooling) or branch (ReLU, patch "
-        + "dimension up to 16); sdp is refused in this version.", valueName: "kind"))
+      "auto, exact (gated and linear networks), spectral or sdp (ReLU, linear pooling) or branch "
+        + "(ReLU, patch dimension up to 16).", valueName: "kind"))
   var bound = "auto"
 
   @Option(help: convolutionHelp)
@@ -84,7 +84,7 @@ struct CertifyCommand: ParsableCommand {
     let isLinearPooling = model.network.pooling.kind != .max
     var available: [String] = []
     if model.network.activation == .relu {
-      if isLinearPooling { available.append("spectral") }
+      if isLinearPooling { available += ["spectral", "sdp"] }
       if model.network.geometry.patchDimension <= ConeSearch.largestDimension {
         available.append("branch")
       }
