@@ -1,5 +1,3 @@
-import Tensors
-
 /// Polynomials in `t^2` on one side of `|t|` for `|t| <= 1`, near where a measure has its mass.
 ///
 /// With `T = t^2` they interpolate `f(T) = T^1/2` at nodes in `[0, 1]`, twice at inner nodes. The error of the polynomial `p`
@@ -14,19 +12,19 @@ import Tensors
 ///
 /// - Source: Interpolation error and principal representations are classical (Krein & Nudelman, *The Markov Moment
 ///   Problem and Extremal Problems*, AMS 1977).
-struct ModulusBounds {
+package struct ModulusBounds: Sendable {
   /// Degree `d` in `T`, 1 to 4.
-  let degree: Int
+  package let degree: Int
   /// Moments of `T` for the uniform measure on the sphere, mixed into moments so that nodes stay apart.
   private let uniform: [Double]
 
   /// Largest degree.
-  static let largestDegree = 4
+  package static let largestDegree = 4
   /// Share of the uniform measure when nodes are chosen.
   private static let share = 0.02
 
   /// Bounds of a degree for directions of some dimension.
-  init(degree: Int, dimension: Int) {
+  package init(degree: Int, dimension: Int) {
     precondition(1...Self.largestDegree ~= degree, "ModulusBounds: degree \(degree) is not 1 to 4")
     self.degree = degree
     var moments = [1.0]
@@ -37,7 +35,7 @@ struct ModulusBounds {
   }
 
   /// Room for one evaluation.
-  struct Scratch {
+  package struct Scratch {
     fileprivate var moments = [Double](repeating: 0, count: 6)
     fileprivate var nodes = [Double](repeating: 0, count: 6)
     fileprivate var values = [Double](repeating: 0, count: 6)
@@ -45,8 +43,11 @@ struct ModulusBounds {
     fileprivate var newton = [Double](repeating: 0, count: 6)
     fileprivate var newtonErrors = [Double](repeating: 0, count: 6)
     /// Coefficients of the last polynomial, of `1, T, ..., T^d`.
-    fileprivate(set) var polynomial = [Double](repeating: 0, count: 6)
+    package fileprivate(set) var polynomial = [Double](repeating: 0, count: 6)
     fileprivate var polynomialErrors = [Double](repeating: 0, count: 6)
+
+    /// Room with nothing in it.
+    package init() {}
   }
 
   /// Sets the polynomial above or below the modulus that is sharp for a measure.
@@ -56,7 +57,9 @@ struct ModulusBounds {
   ///   - isAbove: Whether the polynomial is above the modulus.
   ///   - scratch: Receives the polynomial.
   /// - Returns: A bound on the rounding of its values for `|t| <= 1`: the stored polynomial is on its side of `|t|` up to this.
-  func set(_ moments: UnsafePointer<Double>, isAbove: Bool, _ scratch: inout Scratch) -> Double {
+  package func set(
+    _ moments: UnsafePointer<Double>, isAbove: Bool, _ scratch: inout Scratch
+  ) -> Double {
     let zeroIsNode = !isAbove
     let oneIsNode = isAbove == (degree % 2 == 0)
     let inner = (degree + 1 - (zeroIsNode ? 1 : 0) - (oneIsNode ? 1 : 0)) / 2
@@ -87,14 +90,14 @@ struct ModulusBounds {
 
   /// The nodes of the rule of one or two points, moved into the open interval and apart.
   private static func gaussNodes(_ w: [Double], count: Int) -> (Double, Double) {
-    func inside(_ x: Double) -> Double { x > 1e-4 ? min(x, 1 - 2e-3) : 1e-4 }
+    func inside(_ x: Double) -> Double { x > 5e-4 ? min(x, 0.985) : 5e-4 }
     guard count > 1 else { return (count == 1 ? inside(w[1] / w[0]) : 0, 0) }
     let determinant = max(w[0] * w[2] - w[1] * w[1], 1e-9 * abs(w[0] * w[2]))
     let a = (w[1] * w[2] - w[0] * w[3]) / determinant
     let c = (w[1] * w[3] - w[2] * w[2]) / determinant
     let root = max(a * a - 4 * c, 0).squareRoot()
     let first = inside(0.5 * (-a - root))
-    return (first, max(inside(0.5 * (root - a)), first + 1e-3))
+    return (first, max(inside(0.5 * (root - a)), first + 0.01))
   }
 
   /// Divided differences and Newton's form, each with a running bound on its rounding.

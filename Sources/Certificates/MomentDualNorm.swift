@@ -1,4 +1,4 @@
-import Tensors
+package import Tensors
 
 /// Upper bounds on the dual norm of ReLU networks with linear pooling by semidefinite programs of moments.
 ///
@@ -12,7 +12,7 @@ import Tensors
 ///
 /// The order `d` of the moments is the largest with at most `usualSize` monomials of degree `d`; where that leaves a
 /// target unmet, the next order follows if it has at most `largestSize`.
-struct MomentDualNorm {
+package struct MomentDualNorm {
   /// Monomials of degree `d` up to which a first order is used.
   private static let usualSize = 370
   /// Monomials of degree `d` up to which another order follows.
@@ -43,7 +43,7 @@ struct MomentDualNorm {
   /// - Complexity: O(`L s^2 + 30 s^3`) per step for `L` lines and `s` monomials.
   /// - Accuracy: Within 15 % of the dual norm on random rows of up to nine entries (`MomentDualNormTests`); looser where
   ///   many rows of both signs nearly cancel.
-  static func upperBound(
+  package static func upperBound(
     _ patches: PooledPatches, weights: Matrix, dual: Matrix, target: Double, effort: BoundEffort
   ) throws -> Double {
     let size = weights.rows * dual.columns

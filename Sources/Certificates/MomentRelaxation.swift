@@ -1,4 +1,4 @@
-import Tensors
+package import Tensors
 
 /// Upper bounds on `f(u) = sum_l b_l |v_l . u|` over unit `u`, from moments of a measure on the sphere.
 ///
@@ -16,7 +16,7 @@ import Tensors
 ///
 /// - Source: Lasserre, *Global Optimization with Polynomials and the Problem of Moments*, SIAM J. Optim. 2001, here for sums
 ///   of moduli, with polynomials that are optimised together with the moments; ADMM after Boyd et al. 2011.
-struct MomentRelaxation {
+package struct MomentRelaxation {
   private let forms: SphereForms
   private let bounds: ModulusBounds
   private let directions: Matrix
@@ -29,9 +29,9 @@ struct MomentRelaxation {
   /// Moments of `(v_l . u)^2`, `[lines, d + 1]`, at the point of Frank-Wolfe.
   private var moments: [Double]
   /// The least bound found, rounding included.
-  private(set) var bound = Double.infinity
+  package private(set) var bound = Double.infinity
   /// Steps made.
-  private(set) var stepCount = 0
+  package private(set) var stepCount = 0
 
   /// ADMM iterations of a step.
   private static let iterations = 30
@@ -45,7 +45,9 @@ struct MomentRelaxation {
   ///   - directions: Rows `v_l` that are unit vectors up to rounding, `[lines, h]`.
   ///   - coefficients: The numbers `b_l`.
   ///   - threads: Threads that passes over the lines use; results do not depend on it.
-  init(_ forms: SphereForms, directions: Matrix, coefficients: [Double], threads: Int) {
+  package init(
+    _ forms: SphereForms, directions: Matrix, coefficients: [Double], threads: Int
+  ) {
     (self.forms, self.threads) = (forms, threads)
     bounds = ModulusBounds(degree: forms.order, dimension: forms.dimension)
     let used = coefficients.indices.filter { coefficients[$0] != 0 }
@@ -64,7 +66,7 @@ struct MomentRelaxation {
   ///
   /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
   /// - Complexity: O(`lines * size^2 + 30 size^3`) for `size` monomials of degree `d`.
-  mutating func step() throws {
+  package mutating func step() throws {
     guard !coefficients.isEmpty else { return bound = 0 }
     let (polynomial, constant, margin) = linearization()
     let linear = forms.matrix(ofCoefficients: polynomial)
@@ -76,7 +78,7 @@ struct MomentRelaxation {
     var certificate = multiplier
     BLAS.add(-1, dependent.elements, to: &certificate.elements)
     BLAS.add(1, linear.elements, to: &certificate.elements)
-    let value = try provenMaximum(of: polynomial, by: certificate) + constant + margin
+    let value = try Self.provenMaximum(of: polynomial, by: certificate, forms) + constant + margin
     bound = min(bound, value > 0 ? value * (1 + 2 * Self.shortening) : value)
     moveMoments(towards: lineMoments(of: forms.moments(nearest: primal)))
     stepCount += 1
@@ -89,9 +91,12 @@ struct MomentRelaxation {
   /// - Parameters:
   ///   - polynomial: Coefficients of degree `2 d`.
   ///   - certificate: Symmetric matrix `[size, size]`.
+  ///   - forms: Tables of order `d`.
   /// - Returns: The bound, rounding included.
   /// - Throws: `LAPACK.Failure` when the eigenvalue iteration does not converge.
-  func provenMaximum(of polynomial: [Double], by certificate: Matrix) throws -> Double {
+  package static func provenMaximum(
+    of polynomial: [Double], by certificate: Matrix, _ forms: SphereForms
+  ) throws -> Double {
     guard certificate.firstNonFiniteIndex == nil else { return .infinity }
     var missed = forms.coefficients(of: certificate, degree: forms.order)
     for c in missed.indices { missed[c] = polynomial[c] - missed[c] }
@@ -289,7 +294,8 @@ extension MomentRelaxation {
 
   /// `sum_l weights_lk v_k(v_l) v_k(v_l)'`.
   private func gram(_ weights: [Double], degree k: Int) -> Matrix {
-    let (h, width, size, count) = (forms.dimension, forms.order + 1, forms.size(k), coefficients.count)
+    let (h, width, size) = (forms.dimension, forms.order + 1, forms.size(k))
+    let count = coefficients.count
     let empty = Matrix(rows: size, columns: size)
     var parts = [Matrix](repeating: empty, count: (count + stripe - 1) / stripe)
     parts.withUnsafeMutableBufferPointer { parts in

@@ -120,7 +120,7 @@ struct ProblemView {
     var best: (norm: Double, kind: Certificate.BoundKind)?
     if effort.method != .branch, case .linear(let weights) = windows {
       best = (try SpectralDualNorm.upperBound(patches, weights: weights, dual: dual), .spectral)
-      if effort.method == .sdp || Self.prefersMoments(effort, patches), best.map({ $0.norm > target }) ?? true {
+      if Self.usesMoments(effort, patches), best.map({ $0.norm > target }) ?? true {
         let bound = try MomentDualNorm.upperBound(
           patches, weights: weights, dual: dual, target: target, effort: effort)
         if best.map({ bound < $0.norm }) ?? true { best = (bound, .sdp) }
@@ -140,9 +140,9 @@ struct ProblemView {
     return searched.isFinite || best != nil ? (searched, .branch) : nil
   }
 
-  /// Whether moments come before the search: its cones are too many for filters of more entries than this.
-  private static func prefersMoments(_ effort: BoundEffort, _ patches: PooledPatches) -> Bool {
-    effort.method == .automatic && patches.patchDimension > 6
+  /// Whether moments are used; of `automatic` for filters with so many entries that the cones of the search are too many.
+  private static func usesMoments(_ effort: BoundEffort, _ patches: PooledPatches) -> Bool {
+    effort.method == .sdp || effort.method == .automatic && patches.patchDimension > 6
   }
 
   /// The first pattern that is none of the patterns given; nil when all are known.

@@ -1,4 +1,4 @@
-import Tensors
+package import Tensors
 
 /// Homogeneous polynomials of even degree on the unit sphere, as quadratic forms in monomials.
 ///
@@ -10,9 +10,9 @@ import Tensors
 /// A symmetric matrix `G` stands for the polynomial `v' G v` of degree `2 k`. Entries whose monomials agree are
 /// interchangeable: only their weighted sum, a *coefficient*, matters. A *moment* is the value of a linear functional at a
 /// monomial; the matrix of moments of a measure on the sphere is positive semidefinite with trace one.
-struct SphereForms {
+package struct SphereForms: Sendable {
   /// Tables of one degree.
-  private struct Level {
+  private struct Level: Sendable {
     /// Exponents of the monomials of degree `k`, `[count, h]`.
     let exponents: [UInt8]
     /// Root of the multinomial coefficient of each monomial.
@@ -30,15 +30,15 @@ struct SphereForms {
   }
 
   /// Number of coordinates `h`.
-  let dimension: Int
+  package let dimension: Int
   /// Half the degree of the polynomials.
-  let order: Int
+  package let order: Int
   private var levels: [Level] = []
 
   /// Tables for polynomials of degree `2 order` in `dimension` coordinates.
   ///
   /// - Complexity: O(`size^2`) time and memory, with `size` the number of monomials of degree `order`.
-  init(dimension: Int, order: Int) {
+  package init(dimension: Int, order: Int) {
     (self.dimension, self.order) = (dimension, order)
     var indices: [[UInt64: Int32]] = []
     let keys = Self.keys(dimension)
@@ -77,17 +77,17 @@ struct SphereForms {
   }
 
   /// Number of monomials of a degree.
-  func size(_ k: Int) -> Int { levels[k - 1].scales.count }
+  package func size(_ k: Int) -> Int { levels[k - 1].scales.count }
   /// Number of monomials of degree `order`.
-  var size: Int { size(order) }
+  package var size: Int { size(order) }
 
   /// The number of monomials of a degree in some coordinates.
-  static func size(dimension: Int, degree: Int) -> Int {
+  package static func size(dimension: Int, degree: Int) -> Int {
     (0..<degree).reduce(1) { $0 * (dimension + $1) / ($1 + 1) }
   }
 
   /// Writes `v_k` of rows `[count, h]` to `values`, `[count, size(k)]`.
-  func powers(
+  package func powers(
     _ rows: UnsafePointer<Double>, count: Int, degree k: Int,
     into values: UnsafeMutablePointer<Double>
   ) {
@@ -105,7 +105,7 @@ struct SphereForms {
   }
 
   /// The coefficients of `v_k' matrix v_k`.
-  func coefficients(of matrix: Matrix, degree k: Int) -> [Double] {
+  package func coefficients(of matrix: Matrix, degree k: Int) -> [Double] {
     let level = levels[k - 1]
     let size = level.scales.count
     var result = [Double](repeating: 0, count: level.energies.count)
@@ -119,12 +119,12 @@ struct SphereForms {
   }
 
   /// The least matrix of degree `order` with given coefficients.
-  func matrix(ofCoefficients coefficients: [Double]) -> Matrix {
+  package func matrix(ofCoefficients coefficients: [Double]) -> Matrix {
     matrix(ofMoments: zip(coefficients, levels[order - 1].energies).map { $0 / $1 }, degree: order)
   }
 
   /// The matrix of moments: entry `(i, j)` is the functional at `v_k[i] v_k[j]`.
-  func matrix(ofMoments moments: [Double], degree k: Int) -> Matrix {
+  package func matrix(ofMoments moments: [Double], degree k: Int) -> Matrix {
     let level = levels[k - 1]
     let size = level.scales.count
     var result = Matrix(rows: size, columns: size)
@@ -138,12 +138,12 @@ struct SphereForms {
   }
 
   /// The moments of degree `2 order` whose matrix is nearest to a matrix.
-  func moments(nearest matrix: Matrix) -> [Double] {
+  package func moments(nearest matrix: Matrix) -> [Double] {
     zip(coefficients(of: matrix, degree: order), levels[order - 1].energies).map { $0 / $1 }
   }
 
   /// Moments of degree `2 k` from those of degree `2 k + 2`, since `|u| = 1`.
-  func lowered(_ moments: [Double], toDegree k: Int) -> [Double] {
+  package func lowered(_ moments: [Double], toDegree k: Int) -> [Double] {
     let level = levels[k - 1]
     var result = [Double](repeating: 0, count: level.energies.count)
     for places in level.raised {
@@ -153,7 +153,7 @@ struct SphereForms {
   }
 
   /// Adds the coefficients of degree `2 k`, times `|u|^2`, to coefficients of degree `2 k + 2`.
-  func raise(_ coefficients: [Double], fromDegree k: Int, into result: inout [Double]) {
+  package func raise(_ coefficients: [Double], fromDegree k: Int, into result: inout [Double]) {
     for places in levels[k - 1].raised {
       for i in coefficients.indices { result[Int(places[i])] += coefficients[i] }
     }
@@ -162,12 +162,12 @@ struct SphereForms {
   /// A bound on `|sum_c r_c u^c|` over unit `u`, up to rounding.
   ///
   /// By Cauchy-Schwarz, since the squares `(2 k)! / c! u^(2 c)` add up to `|u|^(4 k) = 1`.
-  func largestValue(ofCoefficients r: [Double]) -> Double {
+  package func largestValue(ofCoefficients r: [Double]) -> Double {
     zip(r, levels[order - 1].multinomials).reduce(0) { $0 + $1.0 * $1.0 / $1.1 }.squareRoot()
   }
 
   /// The moments of degree `2 order` of the uniform measure on the sphere.
-  var uniformMoments: [Double] {
+  package var uniformMoments: [Double] {
     let h = dimension
     let full = levels[order - 1].fullExponents
     let scale = (0..<order).reduce(1.0) { $0 * Double(h + 2 * $1) }
