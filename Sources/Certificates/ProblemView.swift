@@ -120,7 +120,8 @@ struct ProblemView {
     var best: (norm: Double, kind: Certificate.BoundKind)?
     if effort.method != .branch, case .linear(let weights) = windows {
       best = (try SpectralDualNorm.upperBound(patches, weights: weights, dual: dual), .spectral)
-      if Self.usesMoments(effort, patches), best.map({ $0.norm > target }) ?? true {
+      let size = weights.rows * dual.columns
+      if Self.usesMoments(effort, patches, size), best.map({ $0.norm > target }) ?? true {
         let bound = try MomentDualNorm.upperBound(
           patches, weights: weights, dual: dual, target: target, effort: effort)
         if best.map({ bound < $0.norm }) ?? true { best = (bound, .sdp) }
@@ -140,9 +141,13 @@ struct ProblemView {
     return searched.isFinite || best != nil ? (searched, .branch) : nil
   }
 
-  /// Whether moments are used; of `automatic` for filters with so many entries that the cones of the search are too many.
-  private static func usesMoments(_ effort: BoundEffort, _ patches: PooledPatches) -> Bool {
-    effort.method == .sdp || effort.method == .automatic && patches.patchDimension > 6
+  /// Whether moments are used; of `automatic` for filters with so many entries that the cones of the search are too many,
+  /// and so few pooled correlations that bounding them one by one is worth it.
+  private static func usesMoments(
+    _ effort: BoundEffort, _ patches: PooledPatches, _ size: Int
+  ) -> Bool {
+    effort.method == .sdp
+      || effort.method == .automatic && patches.patchDimension > 6 && size <= 4
   }
 
   /// The first pattern that is none of the patterns given; nil when all are known.

@@ -54,6 +54,24 @@ struct ModelCommandTests {
     #expect(output.error.contains("auto or exact"))
   }
 
+  @Test func certifyByMomentsIsSharperThanSpectral() throws {
+    let folder = try folderWithModel(TinyData.train + ["--loss", "logistic"])
+    defer { folder.remove() }
+    var bounds: [Double] = []
+    for kind in ["spectral", "sdp"] {
+      let flags = ["--bound", kind, "--gap", "1e-9", "--json", "c.json"]
+      #expect(try Tool.run(["certify"] + data + labels + flags, in: folder).code == 2)
+      let certified = try result(folder, "c.json")
+      #expect(certified.bound == kind)
+      #expect(certified.scope == "all cells")
+      #expect(certified.claim.contains(kind))
+      bounds.append(try #require(certified.lowerBound.value))
+    }
+    let proven = try #require(try result(folder, "train.json").lowerBound.value)
+    #expect(bounds[0] < bounds[1])
+    #expect(bounds[1] <= proven * (1 + 1e-6))
+  }
+
   @Test(arguments: ["p.npy", "p.csv"])
   func predictWritesOutputs(name: String) throws {
     let folder = try folderWithModel()
