@@ -47,6 +47,14 @@ struct HelpTests {
       ]
     ),
     (
+      "copositive",
+      [
+        "images", "labels", "dataset", "filter", "stride", "padding", "pooling", "bias", "loss",
+        "lambda", "lambda-ratio", "gap", "max-cells", "require-gap", "max-seconds", "json",
+        "threads", "quiet",
+      ]
+    ),
+    (
       "import",
       [
         "weights", "output", "images", "labels", "dataset", "filter", "pooling", "stride",
