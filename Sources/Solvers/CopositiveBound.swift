@@ -28,8 +28,8 @@ extension CopositiveProgram {
   /// - Returns: The bound, which holds for every filter because the cones cover them all.
   /// - Throws: `LAPACK.Failure` when the eigenvalue iteration does not converge.
   /// - Complexity: O(`n P a h c + P h^3`), and the improvements.
-  /// - Accuracy: Proven up to the margin of rounding that it includes, `1e-12` of the norm and `2^-50` of
-  ///   `sum_i |G_i| sum_k P_k |x_ik|` for each sample and patch dimension.
+  /// - Accuracy: Proven up to the margin of rounding that it includes, `1e-12` of the norm and `2^-51` of
+  ///   `sum_i |G_i| sum_k P_k |x_ik|` for each of `n + K + h + a c + 8` terms.
   public func dualNormBound(
     _ dual: Matrix, hints: [[Double]] = [], target: Double = 0, refines: Bool = true
   ) throws -> DualNormBound {

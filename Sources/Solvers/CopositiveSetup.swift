@@ -5,8 +5,8 @@ import Tensors
 /// The linear algebra of a copositive program that is computed once.
 ///
 /// The map is divided by a typical singular value, and blocks are multiplied by it. Filters of a cone are `u = L v` with
-/// `L` such that its facets point in all directions alike in terms of `v`: thin cones become as wide as others. Without
-/// that, 20,000 iterations left gaps of 1e-3 to 0.4 where a few thousand now reach 1e-7 (`CopositiveOracleTests`).
+/// `L` such that its facets point in all directions alike in terms of `v`: thin cones become as wide as others. Of 13
+/// problems in the plane, 20,000 iterations from zero left the largest gap at 0.42 without that, and 4,000 at 6e-3 with it.
 struct CopositiveSetup: Sendable {
   let program: CopositiveProgram
   /// What the map is divided by.
