@@ -12,6 +12,8 @@ public import Tensors
 ///   (`MaskedDualNorm`),
 /// - for ReLU networks over all filters without enumerating cells (`SpectralDualNorm`), and by branch and bound over all
 ///   cells where that is too loose (`SearchedDualNorm`), which includes max pooling,
+/// - for ReLU networks with many filter entries by moments (`MomentDualNorm`); then other dual points than the gradient may
+///   prove more (`MomentDualAscent`),
 /// - not at all for linear and gated networks under max pooling, where the lower bound is 0.
 ///
 /// For networks with an output bias the dual point is balanced first (`BalancedDual`): its sums are exactly zero.
@@ -78,6 +80,8 @@ public struct Certifier: Sendable {
         place: "objective", expected: "a finite number", found: "\(decay)",
         advice: "The weights are too large for this data. Train the network again.")
     }
+    let clock = ContinuousClock()
+    let start = clock.now
     let dual =
       network.outputBias == nil
       ? DualDirection(gradient: gradient, of: loss)
@@ -85,7 +89,13 @@ public struct Certifier: Sendable {
     let norm = try view.dualNormUpperBound(
       dual.point, target: sufficientNorm(dual, objective: value + penalty, gap: targetGap),
       hints: network.neuronCount > 0 ? network.filters : nil, effort: effort)
-    let lower = lowerBound(dual, norm: norm?.norm)
+    var lower = lowerBound(dual, norm: norm?.norm)
+    let needed = (1 - 0.999 * targetGap) * (value + penalty)
+    if norm?.kind == .sdp, lower < needed, network.outputBias == nil {
+      var rest = effort
+      rest.seconds -= (clock.now - start) / .seconds(1)
+      lower = max(lower, try ascended(from: gradient, view, needed: needed, effort: rest))
+    }
     let unrestricted = try norm.flatMap {
       try view.unrestrictedUpperBound(dual.point, restricted: $0.norm)
     }
@@ -165,6 +175,17 @@ public struct Certifier: Sendable {
     // The dual point is the rounded product s G, so the quotient gives way by more than that rounding.
     let limit = norm > 0 ? lambda / norm * (1 - 1e-12) : .infinity
     return dual.lowerBound(limit: limit)
+  }
+
+  /// What other dual points prove, where the dual norm is bounded by moments.
+  private func ascended(
+    from gradient: Matrix, _ view: ProblemView, needed: Double, effort: BoundEffort
+  ) throws -> Double {
+    guard case .linear(let weights) = view.windows, weights.rows == 1, loss.outputCount == 1,
+      view.directions == nil, view.patches.moderate.size == 1, lambda > 0, effort.seconds > 0
+    else { return 0 }
+    var ascent = MomentDualAscent(view.patches, weights: weights, loss: loss, lambda: lambda)
+    return try ascent.lowerBound(near: gradient, needed: needed, effort: effort)
   }
 
   private func verdict(

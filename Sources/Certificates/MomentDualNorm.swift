@@ -80,7 +80,7 @@ package struct MomentDualNorm {
     let end = clock.now.advanced(by: .seconds(min(effort.seconds, 1e9)))
     let isOver = { clock.now >= end || effort.isInterrupted() }
     var best = [Double](repeating: .infinity, count: linear.rows * 2)
-    for order in orders() {
+    for order in Self.orders(dimension: linear.columns) {
       let forms = SphereForms(dimension: linear.columns, order: order)
       try improve(&best, forms, target: target, isOver: isOver)
       if Self.norm(best) <= target || isOver() { break }
@@ -97,13 +97,13 @@ package struct MomentDualNorm {
     return 0.5 * squares.reduce(0, +).squareRoot()
   }
 
-  /// The orders to use, one after the other.
-  private func orders() -> [Int] {
+  /// The orders to use for filters of some dimension, one after the other.
+  static func orders(dimension: Int) -> [Int] {
     let sizes = (1...ModulusBounds.largestDegree).map {
-      SphereForms.size(dimension: linear.columns, degree: $0)
+      SphereForms.size(dimension: dimension, degree: $0)
     }
-    let usual = max(1, sizes.filter { $0 <= Self.usualSize }.count)
-    let largest = max(usual, sizes.filter { $0 <= Self.largestSize }.count)
+    let usual = max(1, sizes.filter { $0 <= usualSize }.count)
+    let largest = max(usual, sizes.filter { $0 <= largestSize }.count)
     return usual == largest ? [usual] : [usual, largest]
   }
 

@@ -21,6 +21,9 @@ package struct MomentRelaxation {
   private let bounds: ModulusBounds
   private let directions: Matrix
   private let coefficients: [Double]
+  /// The lines given whose coefficients are not zero, and the number of all.
+  private let used: [Int]
+  private let lineCount: Int
   private let threads: Int
   /// Matrix with trace one of ADMM, and its multiplier.
   private var primal: Matrix
@@ -28,6 +31,8 @@ package struct MomentRelaxation {
   private var penalty: Double?
   /// Moments of `(v_l . u)^2`, `[lines, d + 1]`, at the point of Frank-Wolfe.
   private var moments: [Double]
+  /// Moments of monomials at that point.
+  private var point: [Double]
   /// The least bound found, rounding included.
   package private(set) var bound = Double.infinity
   /// Steps made.
@@ -50,7 +55,8 @@ package struct MomentRelaxation {
   ) {
     (self.forms, self.threads) = (forms, threads)
     bounds = ModulusBounds(degree: forms.order, dimension: forms.dimension)
-    let used = coefficients.indices.filter { coefficients[$0] != 0 }
+    used = coefficients.indices.filter { coefficients[$0] != 0 }
+    lineCount = coefficients.count
     var shortened = directions.selectingRows(used)
     for e in shortened.elements.indices { shortened.elements[e] *= 1 - Self.shortening }
     self.directions = shortened
@@ -58,8 +64,36 @@ package struct MomentRelaxation {
     let uniform = forms.uniformMoments
     primal = forms.matrix(ofMoments: uniform, degree: forms.order)
     multiplier = Matrix(rows: forms.size, columns: forms.size)
-    moments = []
+    (point, moments) = (uniform, [])
     moments = lineMoments(of: uniform)
+  }
+
+  /// A relaxation that starts where another one of the same order ended, whose lines may be others.
+  package init(
+    continuing other: MomentRelaxation, directions: Matrix, coefficients: [Double]
+  ) {
+    self.init(
+      other.forms, directions: directions, coefficients: coefficients, threads: other.threads)
+    (primal, multiplier, penalty) = (other.primal, other.multiplier, other.penalty)
+    point = other.point
+    moments = lineMoments(of: point)
+  }
+
+  /// What the moments say of the mean of `|v_l . u|` of each line: the sharpest bound on the side of its coefficient.
+  ///
+  /// Lines with coefficient 0 have mean 0.
+  package var means: [Double] {
+    var result = [Double](repeating: 0, count: lineCount)
+    var scratch = ModulusBounds.Scratch()
+    let width = forms.order + 1
+    moments.withUnsafeBufferPointer { moments in
+      guard let base = moments.baseAddress else { return }
+      for (l, line) in used.enumerated() {
+        _ = bounds.set(base + l * width, isAbove: coefficients[l] > 0, &scratch)
+        result[line] = (0..<width).reduce(0) { $0 + scratch.polynomial[$1] * base[l * width + $1] }
+      }
+    }
+    return result
   }
 
   /// A Frank-Wolfe step.
@@ -80,7 +114,7 @@ package struct MomentRelaxation {
     BLAS.add(1, linear.elements, to: &certificate.elements)
     let value = try Self.provenMaximum(of: polynomial, by: certificate, forms) + constant + margin
     bound = min(bound, value > 0 ? value * (1 + 2 * Self.shortening) : value)
-    moveMoments(towards: lineMoments(of: forms.moments(nearest: primal)))
+    move(towards: forms.moments(nearest: primal))
     stepCount += 1
   }
 
@@ -158,15 +192,21 @@ package struct MomentRelaxation {
     return BLAS.product(scaled, .transposed, scaled)
   }
 
-  /// Moves to the best of a few points on the way to other moments of the lines.
-  private mutating func moveMoments(towards end: [Double]) {
-    var best = (rate: 0.0, value: value(at: moments))
+  /// Moves to the best of a few points on the way to other moments.
+  private mutating func move(towards target: [Double]) {
+    let end = lineMoments(of: target)
+    let start = value(at: moments)
+    let slope = linearValue(at: end) - start
+    // The value is concave, so more than its linearisation is a sign of moments that no measure has.
+    let slack = 1e-3 * coefficients.reduce(0) { $0 + abs($1) }
+    var best = (rate: 0.0, value: start)
     for rate in [0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1] {
       let value = value(at: mixed(moments, end, rate))
-      if value > best.value { best = (rate, value) }
+      if value > best.value, value <= start + rate * slope + slack { best = (rate, value) }
     }
     // Where linearisation and value disagree by rounding, a short step still changes the polynomials.
-    moments = mixed(moments, end, max(best.rate, 0.02))
+    let rate = max(best.rate, 0.02)
+    (moments, point) = (mixed(moments, end, rate), mixed(point, target, rate))
   }
 
   private func mixed(_ start: [Double], _ end: [Double], _ rate: Double) -> [Double] {
@@ -230,6 +270,15 @@ extension MomentRelaxation {
     sharpPolynomials(at: moments) { l, polynomial, width in
       var sum = 0.0
       for k in 0..<width { sum += polynomial[k] * moments[l * width + k] }
+      return sum
+    }
+  }
+
+  /// The linearisation of the value at the present moments, at other moments.
+  private func linearValue(at end: [Double]) -> Double {
+    sharpPolynomials(at: moments) { l, polynomial, width in
+      var sum = 0.0
+      for k in 0..<width { sum += polynomial[k] * end[l * width + k] }
       return sum
     }
   }

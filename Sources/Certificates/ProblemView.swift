@@ -134,6 +134,8 @@ struct ProblemView {
     }
     var rest = effort
     rest.seconds -= (clock.now - start) / .seconds(1)
+    // With so many entries the time is better spent on other dual points, when moments were used at all.
+    if best?.kind == .sdp { rest.seconds *= 0.2 }
     let searched = SearchedDualNorm.upperBound(
       patches, windows: windows, dual: dual, target: target, hints: inside, effort: rest)
     if let best, best.norm <= searched { return best }

@@ -2,7 +2,7 @@
 @main
 struct Scaling {
   private static let usage = """
-    usage: Scaling convolution|counting|sampling|cells|descent|circular [--quick]
+    usage: Scaling convolution|counting|sampling|cells|descent|circular|bounds [--quick]
            Scaling baselines|pricing|training [--quick] [--figures]
     --figures writes charts to the folder figures
     """
@@ -19,6 +19,7 @@ struct Scaling {
     case ("cells", nil): try CellScaling(isQuick: isQuick).run()
     case ("descent", nil): try DescentComparison.run(isQuick: isQuick)
     case ("circular", nil): try CircularScaling(isQuick: isQuick).run()
+    case ("bounds", nil): try BoundComparison(isQuick: isQuick).run()
     case ("baselines", nil): try BaselineGaps(isQuick: isQuick, figures: figures).run()
     case ("pricing", nil):
       try PricingScaling(isQuick: isQuick, figures: figures).run(.pricing)
