@@ -41,7 +41,7 @@ package struct MomentDualNorm {
   /// - Returns: The bound; infinite when the data overflow, when there are too many coordinates, or no step was made in time.
   /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
   /// - Complexity: O(`L s^2 + 30 s^3`) per step for `L` lines and `s` monomials.
-  /// - Accuracy: Within 15 % of the dual norm on random rows of up to nine entries (`MomentDualNormTests`); looser where
+  /// - Accuracy: Within 15 % of the dual norm on Gaussian rows of up to six entries (`RESULTS-bounds.md`); looser where
   ///   many rows of both signs nearly cancel.
   package static func upperBound(
     _ patches: PooledPatches, weights: Matrix, dual: Matrix, target: Double, effort: BoundEffort
