@@ -29,7 +29,7 @@ struct PricingScaling {
     var outcomes: [ScalingSweep.Outcome] = []
     func sweep(
       _ name: String, _ values: [Int], isExponential: Bool = false,
-      _ make: @escaping (Int) throws -> TrainingProblem
+      draws: UInt64 = 1, _ make: @escaping (Int, UInt64) throws -> TrainingProblem
     ) throws {
       let kept = isQuick ? Array(values.prefix(3)) : values
       outcomes.append(
@@ -38,35 +38,42 @@ struct PricingScaling {
           counters: work == .pricing
             ? ["lines x windows", "nodes"] : ["rounds", "nodes", "neurons"],
           isExponential: isExponential
-        ).run(kept) { try measure(work, $0, make($0)) })
+        ).run(kept) { value in
+          try ScalingSweep.Point.sum(
+            (1...draws).map { try measure(work, value, make(value, $0)) })
+        })
     }
-    try sweep("samples n, digits, 2x2, sum", [90, 180, 360, 720, 1438]) {
-      try ScalingProblems.digits(samples: $0, filter: (2, 2))
+    try sweep("samples n, digits, 2x2, sum", [90, 180, 360, 720, 1438]) { value, _ in
+      try ScalingProblems.digits(samples: value, filter: (2, 2))
     }
-    try sweep("positions K, waves of 40 images, 2x2, sum", [49, 121, 225, 529, 961, 2025]) {
-      let size = Int(Double($0).squareRoot().rounded()) + 1
-      return try ScalingProblems.waves(samples: 40, size: size, filter: (2, 2))
+    try sweep(
+      "positions K, three draws of 20 waves, 2x2, sum", [49, 121, 225, 529, 961, 2025], draws: 3
+    ) { positions, draw in
+      let size = Int(Double(positions).squareRoot().rounded()) + 1
+      return try ScalingProblems.waves(samples: 20, size: size, filter: (2, 2), seed: 10 + draw)
     }
-    try sweep("outputs c, 200 digits, 2x2, sum", [2, 3, 5, 7, 10]) {
-      try ScalingProblems.digits(samples: 200, filter: (2, 2), outputs: $0)
+    try sweep("outputs c, 200 digits, 2x2, sum", [2, 3, 5, 7, 10]) { value, _ in
+      try ScalingProblems.digits(samples: 200, filter: (2, 2), outputs: value)
     }
-    try sweep("windows a, 100 digits, 2x2, sums over windows", [1, 2, 4, 6, 9]) {
+    try sweep("windows a, 100 digits, 2x2, sums over windows", [1, 2, 4, 6, 9]) { value, _ in
       let grids = [1: "1x1", 2: "1x2", 4: "2x2", 6: "2x3", 9: "3x3"]
       return try ScalingProblems.digits(
-        samples: 100, filter: (2, 2), pooling: "sum:" + (grids[$0] ?? "1x1"))
+        samples: 100, filter: (2, 2), pooling: "sum:" + (grids[value] ?? "1x1"))
     }
-    try sweep("samples n, digits, 1x2, sum", [90, 180, 360, 720, 1438]) {
-      try ScalingProblems.digits(samples: $0, filter: (1, 2))
+    try sweep("samples n, digits, 1x2, sum", [90, 180, 360, 720, 1438]) { value, _ in
+      try ScalingProblems.digits(samples: value, filter: (1, 2))
     }
-    try sweep("samples n, digits, 1x3, sum", [90, 180, 360, 720, 1438]) {
-      try ScalingProblems.digits(samples: $0, filter: (1, 3))
+    try sweep("samples n, digits, 1x3, sum", [90, 180, 360, 720, 1438]) { value, _ in
+      try ScalingProblems.digits(samples: value, filter: (1, 3))
     }
     try sweep("patch dimension h, 100 digits, 1xh, sum", [2, 3, 4, 5, 6], isExponential: true) {
-      try ScalingProblems.digits(samples: 100, filter: (1, $0))
+      value, _ in
+      try ScalingProblems.digits(samples: 100, filter: (1, value))
     }
     try sweep("filter rank r, 100 digits, 3x3, sum", [2, 3, 4, 5], isExponential: true) {
+      value, _ in
       let whole = try ScalingProblems.digits(samples: 100, filter: (3, 3))
-      return try FilterSubspace(rank: $0, of: whole).restricted(whole)
+      return try FilterSubspace(rank: value, of: whole).restricted(whole)
     }
     print("\n### Laws of \(work.rawValue)\n\n| against | law |\n| --- | --- |")
     for outcome in outcomes { print(outcome.law) }

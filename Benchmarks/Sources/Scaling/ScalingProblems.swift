@@ -37,9 +37,9 @@ enum ScalingProblems {
   /// Random waves on a grid of a given size, so that patches are alike for every size; the target says which waves are
   /// shorter.
   static func waves(
-    samples: Int, size: Int, filter: (Int, Int), pooling: String = "sum"
+    samples: Int, size: Int, filter: (Int, Int), pooling: String = "sum", seed: UInt64
   ) throws -> TrainingProblem {
-    var generator = SeededGenerator(seed: 11)
+    var generator = SeededGenerator(seed: seed)
     var images = Tensor(shape: [samples, 1, size, size])
     var targets = Matrix(rows: samples, columns: 1)
     for i in 0..<samples {

@@ -16,8 +16,17 @@ struct ScalingSweep {
     let counters: [Int]
     /// Processor seconds.
     let seconds: Double
-    /// What was reached, for example a gap.
+    /// What was reached, for example a gap; the first of several draws.
     let reached: String
+
+    /// The sum over several draws of a problem of one size.
+    static func sum(_ draws: [Point]) -> Point? {
+      guard let first = draws.first else { return nil }
+      return Point(
+        x: first.x,
+        counters: first.counters.indices.map { k in draws.reduce(0) { $0 + $1.counters[k] } },
+        seconds: draws.reduce(0) { $0 + $1.seconds }, reached: first.reached)
+    }
   }
 
   /// What is varied.
