@@ -179,9 +179,11 @@ public struct Trainer: Sendable {
       return try solve(program, from: start, observer)
     }
     guard let program = cells.program else {
-      return configuration.solver == .frankWolfe
-        ? try frankWolfe(problem, observer)
-        : try generateCells(problem, from: start, observer)
+      return switch configuration.solver {
+      case .frankWolfe: try frankWolfe(problem, observer)
+      case .semiNMF: try factorize(problem, from: start, observer)
+      default: try generateCells(problem, from: start, observer)
+      }
     }
     let composite = CompositeProgram(
       map: program.composite.map, loss: program.composite.loss,
@@ -236,6 +238,24 @@ public struct Trainer: Sendable {
       pricing: "multi-start ascent, then all cells by branch and bound "
         + "(\(run.pricedNodeCount) cones), in \(run.iterations) steps of Frank-Wolfe",
       budgetGap: choice.budget.map { _ in run.relativeGap }, phases: [])
+  }
+
+  private func factorize(
+    _ problem: TrainingProblem, from start: Network?, _ observer: TraceObserver
+  ) throws -> Solution {
+    guard let start else {
+      throw InputError(
+        .usage, "--start", expected: "a model with --solver semi-nmf", found: "none",
+        advice: "Its patterns are kept; ccnn baseline trains one to start from.")
+    }
+    let run = try AlternatingFactorization().solve(
+      problem, from: start,
+      limits: limits(gap: configuration.gap, iterations: 1000, seconds: descentSeconds),
+      observer: observer)
+    return Solution(
+      network: run.network, status: run.status == .converged ? .stalled : run.status,
+      cellCount: try PatternFactorization.factorizations(of: run.network, on: problem).count,
+      estimatedGap: .nan, pricing: "none (the patterns of the start are kept)", phases: [])
   }
 
   private func generateCells(

@@ -6,8 +6,9 @@ import Solvers
 struct SolverOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "cell-generation or frank-wolfe (relu with --cells generate), augmented-lagrangian or admm (relu "
-        + "with --cells all), proximal or admm (gated and linear). (default: the first that fits)",
+      "cell-generation, frank-wolfe or semi-nmf (relu with --cells generate; semi-nmf keeps the patterns "
+        + "of --start), augmented-lagrangian or admm (relu with --cells all), proximal or admm (gated and "
+        + "linear). (default: the first that fits)",
       valueName: "name"))
   var solver: String?
 
@@ -61,7 +62,7 @@ struct SolverOptions: ParsableArguments {
   private static func solvers(for configuration: TrainingConfiguration) -> [SolverChoice] {
     switch (configuration.activation, configuration.cells) {
     case (.relu, .all): [.augmentedLagrangian, .admm]
-    case (.relu, _): [.cellGeneration, .frankWolfe]
+    case (.relu, _): [.cellGeneration, .frankWolfe, .semiNMF]
     default: [.proximal, .admm]
     }
   }

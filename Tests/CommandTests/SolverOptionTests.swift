@@ -77,8 +77,31 @@ struct SolverOptionTests {
     #expect(plain["budgetGap"] is NSNull)
   }
 
+  /// Alternation descends from a baseline's network.
+  @Test func semiNMFKeepsThePatternsOfTheStart() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let model = Self.planar + ["--lambda", "0.02"]
+    let baseline = try Tool.run(
+      ["baseline"] + model.dropFirst() + [
+        "--width", "6", "--epochs", "20", "--output", "b.safetensors", "--quiet",
+        "--json", "b.json",
+      ], in: folder)
+    #expect(baseline.code == 0, "\(baseline.error)")
+    let study = try JSONDecoder().decode(
+      BaselineStudy.self, from: Data(try folder.bytes("b.json")))
+    let json = try result(
+      model + ["--solver", "semi-nmf", "--start", "b.safetensors", "--gap", "1e-6"], in: folder)
+    let before = try #require(study.best.value)
+    #expect(try #require(json["objective"] as? Double) < before)
+    let none = try Tool.run(model + ["--solver", "semi-nmf"], in: folder)
+    #expect(none.code == 64)
+    #expect(none.error.contains("--start: expected a model with --solver semi-nmf"))
+  }
+
   @Test(arguments: [
-    (["--solver", "admm"], "--solver: expected cell-generation or frank-wolfe"),
+    (["--solver", "admm"], "--solver: expected cell-generation or frank-wolfe or semi-nmf"),
     (["--solver", "frankwolfe"], "Did you mean frank-wolfe?"),
     (["--step", "away"], "--step: expected no value without --solver frank-wolfe"),
     (["--budget", "1"], "--budget: expected no value without --solver frank-wolfe"),
