@@ -11,7 +11,9 @@ public import Tensors
 /// - Source: Sahiner, Ergen, Pauly & Pilanci, *Vector-output ReLU Neural Network Problems are Copositive Programs*, ICLR
 ///   2021 (training as semi-NMF); Ding, Li & Jordan, *Convex and Semi-Nonnegative Matrix Factorizations*, 2010.
 public struct PatternFactorization: Sendable, Equatable {
-  /// Which rows of the stacked patches `[n K, h]` are active. A patch orthogonal to a filter counts as active together
+  /// Which rows of the stacked patches `[n K, h]` are active.
+  ///
+  /// A patch orthogonal to a filter counts as active together
   /// with the patches on the same side of its hyperplane, so opposite patches are never both active.
   public let pattern: ActivationPattern
   /// Filters `U`, shape `[r, h]`.
@@ -25,6 +27,7 @@ public struct PatternFactorization: Sendable, Equatable {
   /// The left factor `D X U'`, shape `[n K, r]`, which has no negative entry up to rounding.
   ///
   /// - Parameter patches: Stacked patches `X` of shape `[n K, h]`.
+  /// - Returns: The responses of the filters, zero on inactive rows.
   /// - Precondition: There are as many patches as the pattern has rows.
   public func leftFactor(_ patches: Matrix) -> Matrix {
     precondition(
@@ -42,6 +45,7 @@ public struct PatternFactorization: Sendable, Equatable {
   /// - Parameters:
   ///   - network: A ReLU network with the problem's architecture.
   ///   - problem: Data and architecture, with linear pooling.
+  /// - Returns: One factorisation per pattern.
   /// - Throws: `ProgramError` when the network is no ReLU network of the architecture, or pools maxima.
   /// - Complexity: O(`n K h m`).
   public static func factorizations(
