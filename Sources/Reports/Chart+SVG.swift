@@ -58,10 +58,12 @@ private struct ChartDrawing {
   private var right: Double { Double(width) - 18 }
   private var top: Double { 44 }
   private var bottom: Double { Double(height) - 54 }
+  /// Pixels for a name of the legend and its mark; letters are about 7 wide.
+  private var legendWidth: Int { 40 + 7 * (chart.series.map(\.name.count).max() ?? 0) }
   /// Series per line of the legend.
-  private var legendColumns: Int { max(1, (width - 96) / 190) }
+  private var legendColumns: Int { max(1, (width - 96) / legendWidth) }
   private var legendRows: Int { (chart.series.count + legendColumns - 1) / legendColumns }
-  private var fullHeight: Int { height + 20 * legendRows }
+  private var fullHeight: Int { height + 10 + 20 * legendRows }
 
   var document: String {
     let (title, summary) = (escaped(chart.title), escaped(chart.summary))
@@ -151,7 +153,9 @@ private struct ChartDrawing {
   private var legend: String {
     chart.series.enumerated().map { index, series in
       let (row, column) = (index / legendColumns, index % legendColumns)
-      let (px, py) = (left + Double(190 * column), Double(height + 20 * row))
+      let (px, py) = (
+        left + Double(legendWidth * column), Double(height + 10 + 20 * row)
+      )
       return mark(index, px + 5, py - 4) + text(series.name, px + 18, py, "legend")
     }.joined(separator: "\n")
   }

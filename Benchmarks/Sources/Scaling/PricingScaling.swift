@@ -47,7 +47,7 @@ struct PricingScaling {
       try ScalingProblems.digits(samples: value, filter: (2, 2))
     }
     try sweep(
-      "positions K, three draws of 20 waves, 2x2, sum", [49, 121, 225, 529, 961, 2025], draws: 3
+      "positions K, 3 x 20 waves, 2x2, sum", [49, 121, 225, 529, 961, 2025], draws: 3
     ) { positions, draw in
       let size = Int(Double(positions).squareRoot().rounded()) + 1
       return try ScalingProblems.waves(samples: 20, size: size, filter: (2, 2), seed: 10 + draw)
