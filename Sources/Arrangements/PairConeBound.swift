@@ -28,11 +28,6 @@ final class PairConeBound: ConeBound {
   private let scores: UnsafeMutablePointer<Double>
   private var m = 0
 
-  /// Atoms tried for each sign.
-  private static let atomLimit = 10
-  /// Bounds above this multiple of the cut are not sharpened: the cone is split anyway.
-  private static let sharpening = 1.6
-
   init(_ pairs: SignedPairs, dimension: Int) {
     self.pairs = pairs
     h = dimension
@@ -106,7 +101,7 @@ final class PairConeBound: ConeBound {
     projection.removeAtoms()
     for j in 0..<lanes { best[j] = j < h ? 1 : 0 }
     var bound = Double.infinity
-    for round in 0...Self.atomLimit {
+    for round in 0...ConeAtoms.limit {
       for j in 0..<lanes { atom[j] = sign * line[j] }
       ck_cone_pair_atom(first, second, c, m, h, stride, best, atom)
       if round > 0 {
@@ -116,12 +111,12 @@ final class PairConeBound: ConeBound {
           now += best[j] * projection.combined[j]
           new += best[j] * atom[j]
         }
-        guard new < now - 1e-7 * abs(now) else { break }
+        guard ConeAtoms.isGain(from: now, to: new) else { break }
       }
       projection.add(atom)
       bound = min(bound, projection.solve())
       for j in 0..<lanes { best[j] = projection.tau[j] }
-      if bound <= cut || (round == 0 && bound > Self.sharpening * cut) { break }
+      if bound <= cut || (round == 0 && bound > ConeAtoms.sharpening * cut) { break }
     }
     return (bound, (0..<lanes).map { best[$0] })
   }

@@ -21,33 +21,35 @@ final class TermConeBound: ConeBound {
   private let outputs: Int
   private let projection: ConeProjection
   private let tolerance: Double
-  private let termOfRow: [Int32]
   private let offsets: [Int32]
   private let everything: [Int32]
   private let sizes: [Double]
 
-  // The undecided rows and terms of the present cone.
-  private var members: [Int32] = []
-  private var starts: [Int32] = [0]
-  private var terms: [Int32] = []
-  private var values: [Double]
-  private var states: [UInt8]
-  private var peaks: [Double] = []
-  private var tangents: [Double] = []
-  private var products: [Double] = []
-  private var alongs: [Double] = []
-  private var lines: [Double]
-  private var sums: [Double]
-  private var slacks: [Double]
-  private var spreads: [Double]
-  private var across: [Double]
-  private var atom: [Double]
-  private var point: [Double]
-  private var edgeWeights: [Double]
-  private var scores: [Double]
-
-  private static let atomLimit = 10
-  private static let sharpening = 1.6
+  // The undecided rows and terms of the present cone. Pointers, because arrays of a class are checked
+  // for exclusive access and uniqueness at every element.
+  private let termOfRow: UnsafeMutablePointer<Int32>
+  private let members: UnsafeMutablePointer<Int32>
+  private let living: UnsafeMutablePointer<Int32>
+  private let starts: UnsafeMutablePointer<Int32>
+  private let terms: UnsafeMutablePointer<Int32>
+  private let states: UnsafeMutablePointer<UInt8>
+  private let values: UnsafeMutablePointer<Double>
+  private let peaks: UnsafeMutablePointer<Double>
+  private let tangents: UnsafeMutablePointer<Double>
+  private let products: UnsafeMutablePointer<Double>
+  private let alongs: UnsafeMutablePointer<Double>
+  private let weights: UnsafeMutablePointer<Double>
+  private let lines: UnsafeMutablePointer<Double>
+  private let sums: UnsafeMutablePointer<Double>
+  private let slacks: UnsafeMutablePointer<Double>
+  private let spreads: UnsafeMutablePointer<Double>
+  private let across: UnsafeMutablePointer<Double>
+  private let atom: UnsafeMutablePointer<Double>
+  private let point: UnsafeMutablePointer<Double>
+  private let edgeWeights: UnsafeMutablePointer<Double>
+  private let scores: UnsafeMutablePointer<Double>
+  private var memberCount = 0
+  private var termCount = 0
 
   init(_ correlation: PooledCorrelation) {
     self.correlation = correlation
@@ -56,31 +58,45 @@ final class TermConeBound: ConeBound {
     (entries, outputs) = (correlation.entryCount, correlation.outputCount)
     projection = ConeProjection(dimension: h, lanes: lanes)
     tolerance = Double(h + 2) * 0x1p-52
-    let terms = correlation.terms
-    var owners = [Int32](repeating: 0, count: terms.rows.rows)
-    for t in terms.windows.indices {
-      for r in terms.starts[t]..<terms.starts[t + 1] { owners[Int(r)] = Int32(t) }
+    let (rowCount, count) = (correlation.terms.rows.rows, correlation.termCount)
+    offsets = correlation.terms.windows.map { $0 * Int32(correlation.outputCount) }
+    everything = (0..<rowCount).map { Int32($0) }
+    sizes = (0..<count).map { BLAS.norm(Array(correlation.coefficients.row($0))) }
+    func memory<Element>(_ count: Int, _ zero: Element) -> UnsafeMutablePointer<Element> {
+      let result = UnsafeMutablePointer<Element>.allocate(capacity: max(count, 1))
+      result.initialize(repeating: zero, count: max(count, 1))
+      return result
     }
-    termOfRow = owners
-    offsets = terms.windows.map { $0 * Int32(correlation.outputCount) }
-    everything = owners.indices.map { Int32($0) }
-    sizes = (0..<correlation.termCount).map {
-      BLAS.norm(Array(correlation.coefficients.row($0)))
+    (termOfRow, members, living) = (memory(rowCount, 0), memory(rowCount, 0), memory(rowCount, 0))
+    (starts, terms) = (memory(count + 1, 0), memory(count, 0))
+    states = memory(rowCount, 0)
+    values = memory(rowCount * lanes, 0)
+    (peaks, tangents) = (memory(count * lanes, 0), memory(count * lanes, 0))
+    (products, alongs, weights) = (memory(count, 0), memory(count, 0), memory(count, 0))
+    (lines, sums) = (memory(entries * lanes, 0), memory(entries * lanes, 0))
+    (slacks, spreads) = (memory(entries * lanes, 0), memory(entries * lanes, 0))
+    (across, atom, point) = (memory(lanes, 0), memory(lanes, 0), memory(lanes, 0))
+    (edgeWeights, scores) = (memory(h * lanes, 0), memory(h * lanes, 0))
+    for t in 0..<count {
+      for r in correlation.terms.starts[t]..<correlation.terms.starts[t + 1] {
+        termOfRow[Int(r)] = Int32(t)
+      }
     }
-    values = [Double](repeating: 0, count: owners.count * lanes)
-    states = [UInt8](repeating: 0, count: owners.count)
-    let zeros = [Double](repeating: 0, count: entries * lanes)
-    (lines, sums, slacks, spreads) = (zeros, zeros, zeros, zeros)
-    let few = [Double](repeating: 0, count: lanes)
-    (across, atom, point) = (few, few, few)
-    edgeWeights = [Double](repeating: 0, count: h * lanes)
-    scores = edgeWeights
+  }
+
+  deinit {
+    for memory in [termOfRow, members, living, starts, terms] { memory.deallocate() }
+    states.deallocate()
+    for memory in [
+      values, peaks, tangents, products, alongs, weights, lines, sums, slacks, spreads, across,
+      atom, point, edgeWeights, scores,
+    ] { memory.deallocate() }
   }
 
   func assess(_ node: ConeNode, cut: Double) {
     projection.set(node.rays)
     decide(node)
-    ck_cone_peaks(values, starts, terms.count, lanes, &peaks)
+    ck_cone_peaks(values, starts, termCount, lanes, peaks)
     for entry in 0..<entries {
       for j in 0..<lanes {
         var sum = 0.0
@@ -95,11 +111,11 @@ final class TermConeBound: ConeBound {
     measureAcross(direction)
     project(direction)
     let upper = bound(direction, sign: 1, cut: cut)
-    let upperPoint = point
+    let upperPoint = (0..<lanes).map { point[$0] }
     let lower = bound(direction, sign: -1, cut: cut)
     node.bound = max(upper, lower)
     guard node.bound > cut else { return }
-    if upper >= lower { point = upperPoint }
+    if upper >= lower { for j in 0..<lanes { point[j] = upperPoint[j] } }
     _ = propose(node)
     chooseEdge(node, sign: upper >= lower ? 1 : -1)
   }
@@ -108,67 +124,78 @@ final class TermConeBound: ConeBound {
 
   /// Folds decided terms into the linear part and drops rows that never win.
   private func decide(_ node: ConeNode) {
-    let candidates = node.members ?? everything
-    let count = candidates.count
-    ck_cone_values(
-      correlation.terms.rows.elements, candidates, count, projection.columns, h, lanes, tolerance,
-      &values, &states)
-    members.removeAll(keepingCapacity: true)
-    terms.removeAll(keepingCapacity: true)
-    starts.removeAll(keepingCapacity: true)
-    starts.append(0)
-    var first = 0
-    while first < count {
-      let term = termOfRow[Int(candidates[first])]
-      var last = first + 1
-      while last < count, termOfRow[Int(candidates[last])] == term { last += 1 }
-      decide(node, candidates, first..<last, term)
-      first = last
+    (memberCount, termCount) = (0, 0)
+    let (rows, coefficients) = (correlation.terms.rows.elements, correlation.coefficients.elements)
+    (node.members ?? everything).withUnsafeBufferPointer { candidates in
+      let count = candidates.count
+      ck_cone_values(
+        rows, candidates.baseAddress, count, projection.columns, h, lanes, tolerance, values,
+        states)
+      var first = 0
+      while first < count {
+        let term = termOfRow[Int(candidates[first])]
+        var last = first + 1
+        while last < count, termOfRow[Int(candidates[last])] == term { last += 1 }
+        let range = first..<last
+        first = last
+        let livingCount = livingRows(in: range)
+        guard livingCount > 0 else { continue }
+        if livingCount == 1, states[Int(living[0])] == 1 {
+          fold(node, rows, coefficients, row: Int(candidates[Int(living[0])]), term: Int(term))
+        } else {
+          keep(livingCount, of: candidates, term)
+        }
+      }
     }
-    node.members = members
-    let room = terms.count * lanes
-    if peaks.count < room {
-      peaks = [Double](repeating: 0, count: room)
-      tangents = peaks
-      products = [Double](repeating: 0, count: terms.count)
-      alongs = products
+    node.members = Array(UnsafeBufferPointer(start: members, count: memberCount))
+  }
+
+  /// Writes the rows of a term that are largest somewhere on the cone, and returns their number.
+  private func livingRows(in range: Range<Int>) -> Int {
+    var count = 0
+    for r in range where states[r] != 0 {
+      // One row, as with linear pooling, beats nothing and is beaten by nothing.
+      var isBeaten = false
+      if range.count > 1 {
+        for other in range where other != r && states[other] != 0 && beats(other, r) {
+          isBeaten = true
+          break
+        }
+      }
+      guard !isBeaten else { continue }
+      living[count] = Int32(r)
+      count += 1
+    }
+    return count
+  }
+
+  /// Adds a term that equals one row on the cone to the linear part.
+  private func fold(
+    _ node: ConeNode, _ rows: [Double], _ coefficients: [Double], row: Int, term: Int
+  ) {
+    let offset = Int(offsets[term])
+    for t in 0..<outputs {
+      let b = coefficients[term * outputs + t]
+      for k in 0..<h { node.linear[(offset + t) * h + k] += b * rows[row * h + k] }
     }
   }
 
-  private func decide(
-    _ node: ConeNode, _ candidates: [Int32], _ range: Range<Int>, _ term: Int32
+  /// Keeps a term undecided.
+  private func keep(
+    _ count: Int, of candidates: UnsafeBufferPointer<Int32>, _ term: Int32
   ) {
-    let isZeroBeaten = range.contains { states[$0] == 1 }
-    // One row, as with linear pooling, beats nothing and is beaten by nothing.
-    let living =
-      range.count == 1
-      ? range.filter { states[$0] != 0 }
-      : range.filter { r in
-        states[r] != 0
-          && !range.contains { other in other != r && states[other] != 0 && beats(other, r) }
-      }
-    if living.count == 1, isZeroBeaten, states[living[0]] == 1 {
-      let row = Int(candidates[living[0]])
-      let offset = Int(offsets[Int(term)])
-      for t in 0..<outputs {
-        let b = correlation.coefficients.elements[Int(term) * outputs + t]
-        for k in 0..<h {
-          node.linear[(offset + t) * h + k] += b * correlation.terms.rows.elements[row * h + k]
-        }
-      }
-      return
-    }
-    guard !living.isEmpty else { return }
-    for r in living {
+    for index in 0..<count {
       // Rows move forward only, so nothing still needed is overwritten.
-      let place = members.count
+      let (r, place) = (Int(living[index]), memberCount)
       if place != r {
         for j in 0..<lanes { values[place * lanes + j] = values[r * lanes + j] }
       }
-      members.append(candidates[r])
+      members[place] = candidates[r]
+      memberCount += 1
     }
-    terms.append(term)
-    starts.append(Int32(members.count))
+    terms[termCount] = term
+    termCount += 1
+    starts[termCount] = Int32(memberCount)
   }
 
   /// Whether a row is nowhere smaller on the cone than another; of equal ones the first beats.
@@ -186,12 +213,13 @@ final class TermConeBound: ConeBound {
 
   /// The value at the point with ray coordinates `point`, not scaled, noted as a candidate.
   private func propose(_ node: ConeNode) -> [Double] {
-    ck_cone_tangents(values, starts, terms.count, lanes, point, &tangents, &products)
+    ck_cone_tangents(values, starts, termCount, lanes, point, tangents, products)
     var value = [Double](repeating: 0, count: entries)
     for entry in 0..<entries {
       for j in 0..<h { value[entry] += point[j] * lines[entry * lanes + j] }
     }
-    for (g, term) in terms.enumerated() where products[g] > 0 {
+    for g in 0..<termCount where products[g] > 0 {
+      let term = terms[g]
       let offset = Int(offsets[Int(term)])
       for t in 0..<outputs {
         value[offset + t] +=
@@ -221,8 +249,8 @@ final class TermConeBound: ConeBound {
       spreads[i] = 0
     }
     ck_cone_term_sums(
-      peaks, tangents, correlation.coefficients.elements, terms, offsets, terms.count, outputs,
-      lanes, &sums, &slacks, &spreads)
+      peaks, tangents, correlation.coefficients.elements, terms, offsets, termCount, outputs,
+      lanes, sums, slacks, spreads)
     for j in 0..<h {
       guard entries > 1 else {
         across[j] = 0
@@ -245,7 +273,8 @@ final class TermConeBound: ConeBound {
 
   /// Coefficients of the terms along the direction.
   private func project(_ direction: [Double]) {
-    for (g, term) in terms.enumerated() {
+    for g in 0..<termCount {
+      let term = terms[g]
       let offset = Int(offsets[Int(term)])
       var sum = 0.0
       for t in 0..<outputs {
@@ -260,25 +289,25 @@ final class TermConeBound: ConeBound {
     projection.removeAtoms()
     for j in 0..<lanes { point[j] = j < h ? 1 : 0 }
     var bound = Double.infinity
-    for round in 0...Self.atomLimit {
+    for round in 0...ConeAtoms.limit {
       for j in 0..<lanes {
         var sum = 0.0
         for t in 0..<entries { sum += direction[t] * lines[t * lanes + j] }
         atom[j] = sign * sum
       }
-      ck_cone_tangents(values, starts, terms.count, lanes, point, &tangents, &products)
-      ck_cone_term_atom(peaks, tangents, alongs, sign, terms.count, lanes, &atom)
+      ck_cone_tangents(values, starts, termCount, lanes, point, tangents, products)
+      ck_cone_term_atom(peaks, tangents, alongs, sign, termCount, lanes, atom)
       if round > 0 {
         var (now, new) = (0.0, 0.0)
         for j in 0..<h {
           now += point[j] * projection.combined[j]
           new += point[j] * atom[j]
         }
-        guard new < now - 1e-7 * abs(now) else { break }
+        guard ConeAtoms.isGain(from: now, to: new) else { break }
       }
       projection.add(atom)
       bound = min(bound, solve())
-      if bound <= cut || (round == 0 && bound > Self.sharpening * cut) { break }
+      if bound <= cut || (round == 0 && bound > ConeAtoms.sharpening * cut) { break }
     }
     return bound
   }
@@ -298,22 +327,16 @@ final class TermConeBound: ConeBound {
   }
 
   private func chooseEdge(_ node: ConeNode, sign: Double) {
-    point.withUnsafeBufferPointer { point in
-      guard let point = point.baseAddress else { return }
-      projection.writeEdgeWeights(at: point, into: &edgeWeights)
-    }
-    for i in scores.indices { scores[i] = 0 }
-    var weights = [Double](repeating: 0, count: terms.count)
-    for (g, term) in terms.enumerated() {
+    projection.writeEdgeWeights(at: point, into: edgeWeights)
+    for i in 0..<h * lanes { scores[i] = 0 }
+    for g in 0..<termCount {
+      let term = terms[g]
       weights[g] = max(0, sign * alongs[g]) + (entries > 1 ? 0.3 * sizes[Int(term)] : 0)
     }
     ck_cone_term_scores(
-      values, starts, weights, terms.count, h, lanes, edgeWeights, &scores)
+      values, starts, weights, termCount, h, lanes, edgeWeights, scores)
     if entries > 1 { addCurvature() }
-    node.edge = scores.withUnsafeBufferPointer { scores in
-      guard let scores = scores.baseAddress else { return projection.longestEdge }
-      return projection.edge(scores: scores, depth: node.depth)
-    }
+    node.edge = projection.edge(scores: scores, depth: node.depth)
   }
 
   /// Adds what splitting an edge takes off the chord of the norm itself.
