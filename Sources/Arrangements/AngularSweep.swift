@@ -149,7 +149,8 @@ struct AngularSweepRun {
     let bound = max(parts.map(\.bound).reduce(0, max), found)
     let upper = self.upper(bound)
     return result(
-      request.ending(upperBound: upper, largestNorm: ascent.largestNorm), bound: bound)
+      request.ending(upperBound: upper, largestNorm: ascent.largestNorm), bound: bound,
+      isExact: true)
   }
 
   /// Ascends from the best candidates, which keeps the different ones.
@@ -187,12 +188,14 @@ struct AngularSweepRun {
     (max(bound, ascent.largestNorm) + margin) * (1 + 0x1p-50)
   }
 
-  private func result(_ ending: Pricing.Ending, bound: Double) -> Pricing {
+  private func result(
+    _ ending: Pricing.Ending, bound: Double, isExact: Bool = false
+  ) -> Pricing {
     Pricing(
       filters: Matrix(
         rows: ascent.found.count, columns: correlation.patchDimension,
         elements: ascent.found.flatMap(\.filter)),
       norms: ascent.found.map(\.norm), upperBound: upper(bound), nodeCount: nodeCount,
-      ending: ending)
+      ending: ending, isExact: isExact)
   }
 }

@@ -97,16 +97,20 @@ public struct Pricing: Sendable {
   public let nodeCount: Int
   /// Why the search ended.
   public let ending: Ending
+  /// Whether all faces were visited, so that the upper bound is the dual norm up to the rounding margin.
+  public let isExact: Bool
 
   /// A pricing with all its parts.
   public init(
-    filters: Matrix, norms: [Double], upperBound: Double, nodeCount: Int, ending: Ending
+    filters: Matrix, norms: [Double], upperBound: Double, nodeCount: Int, ending: Ending,
+    isExact: Bool = false
   ) {
     self.filters = filters
     self.norms = norms
     self.upperBound = upperBound
     self.nodeCount = nodeCount
     self.ending = ending
+    self.isExact = isExact
   }
 
   /// The pricing of a correlation of no mass, or of one whose mass is not finite.
@@ -114,7 +118,7 @@ public struct Pricing: Sendable {
     Pricing(
       filters: Matrix(rows: 0, columns: correlation.patchDimension), norms: [],
       upperBound: correlation.mass == 0 ? 0 : .infinity, nodeCount: 0,
-      ending: correlation.mass == 0 ? .tolerance : .rounding)
+      ending: correlation.mass == 0 ? .tolerance : .rounding, isExact: correlation.mass == 0)
   }
 
   /// The pricing of a correlation, from that of `1 / unit` of it; `unit` is a power of two.
@@ -123,7 +127,7 @@ public struct Pricing: Sendable {
     return Pricing(
       filters: filters, norms: norms.map { $0 * unit },
       upperBound: bound < Double.leastNormalMagnitude && bound > 0 ? bound.nextUp : bound,
-      nodeCount: nodeCount, ending: ending)
+      nodeCount: nodeCount, ending: ending, isExact: isExact)
   }
 
   /// The largest norm found, a lower bound of the dual norm; 0 when no filter was found.

@@ -1,13 +1,17 @@
 /// How hard a verifier works on the dual norm of ReLU networks.
 ///
-/// The bound without search comes first. Where it misses the target, branch and bound over all cells
+/// Filters of up to two entries are bounded by the exact dual norm. For others the bound without search
+/// comes first. Where it misses the target, a sweep where it pays, or branch and bound over all cells,
 /// goes on until the target gap is proven or a limit is reached; its bound holds at any time, and the
 /// lesser of both counts.
 public struct BoundEffort: Sendable {
   /// Which bounds may be used.
   public enum Method: String, Sendable, CaseIterable {
-    /// Without search, then by moments for large filters and by branch and bound, where that helps.
+    /// Exactly where a sweep pays (`SweepOrSearch`), else without search, then by moments for large filters and by branch
+    /// and bound, where that helps.
     case automatic = "auto"
+    /// The dual norm itself, by an angular sweep; up to three entries, two with max pooling.
+    case exact
     /// Without search.
     case spectral
     /// By semidefinite programs of moments, without search.

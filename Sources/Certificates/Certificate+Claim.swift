@@ -24,7 +24,7 @@ extension Certificate {
     case .nothingProven:
       "Nothing proven beyond the loss being non-negative (\(reasonForNoBound)). Global optimality is not proven."
     case .established, .gapAboveTarget:
-      bound == .exact ? exactClaim : boundedClaim
+      subject == .gated || subject == .linear ? exactClaim : boundedClaim
     }
   }
 
@@ -33,6 +33,7 @@ extension Certificate {
     if subject == .maxPooled {
       return "max pooling has no bound here for this activation"
     }
+    if bound == .none, subject == .relu { return "the sweep over all cells was not finished" }
     if bound == .none { return "max pooling has no bound here without a search" }
     return "the \(bound.rawValue) bound over \(scope) is too weak here"
   }

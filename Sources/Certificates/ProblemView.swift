@@ -117,8 +117,22 @@ struct ProblemView {
     }
     let clock = ContinuousClock()
     let start = clock.now
+    let inside = hints.map { hints in
+      directions.map { BLAS.product(hints, .plain, $0, .transposed) } ?? hints
+    }
+    func searched(share: Double = 1) throws -> (norm: Double, kind: Certificate.BoundKind)? {
+      var rest = effort
+      rest.seconds = share * (rest.seconds - (clock.now - start) / .seconds(1))
+      return try SearchedDualNorm.upperBound(
+        patches, windows: windows, dual: dual, target: target, hints: inside, effort: rest)
+    }
+    if effort.method == .exact || effort.method == .branch { return try searched() }
+    // In the plane the exact norm costs less than any bound.
+    if effort.method == .automatic, patches.patchDimension <= 2, let exact = try searched() {
+      return exact
+    }
     var best: (norm: Double, kind: Certificate.BoundKind)?
-    if effort.method != .branch, case .linear(let weights) = windows {
+    if case .linear(let weights) = windows {
       best = (try SpectralDualNorm.upperBound(patches, weights: weights, dual: dual), .spectral)
       let size = weights.rows * dual.columns
       if Self.usesMoments(effort, patches, size), best.map({ $0.norm > target }) ?? true {
@@ -127,20 +141,12 @@ struct ProblemView {
         if best.map({ bound < $0.norm }) ?? true { best = (bound, .sdp) }
       }
     }
-    guard effort.method != .spectral, effort.method != .sdp, best.map({ $0.norm > target }) ?? true
-    else { return best }
-    let inside = hints.map { hints in
-      directions.map { BLAS.product(hints, .plain, $0, .transposed) } ?? hints
-    }
-    var rest = effort
-    rest.seconds -= (clock.now - start) / .seconds(1)
-    // With so many entries the time is better spent on other dual points, when moments were used at all.
-    if best?.kind == .sdp { rest.seconds *= 0.2 }
-    let searched = SearchedDualNorm.upperBound(
-      patches, windows: windows, dual: dual, target: target, hints: inside, effort: rest)
-    if let best, best.norm <= searched { return best }
     // A search that ended before it covered the space bounds nothing.
-    return searched.isFinite || best != nil ? (searched, .branch) : nil
+    guard effort.method == .automatic, best.map({ $0.norm > target }) ?? true,
+      // With so many entries the time is better spent on other dual points, when moments were used at all.
+      let found = try searched(share: best?.kind == .sdp ? 0.2 : 1)
+    else { return best }
+    return best.map { $0.norm <= found.norm ? $0 : found } ?? found
   }
 
   /// Whether moments are used; of `automatic` for filters with so many entries that the cones of the search are too many,

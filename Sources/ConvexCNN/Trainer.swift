@@ -263,7 +263,7 @@ public struct Trainer: Sendable {
   ) throws -> Solution {
     var settings = CellGeneration.Settings(seed: configuration.seed)
     if let maximum = configuration.maximumCells { settings.maximumNeurons = maximum }
-    let run = try CellGeneration(settings: settings, oracle: ConeSearch()).solve(
+    let run = try CellGeneration(settings: settings, oracle: SweepOrSearch()).solve(
       problem, start: start,
       limits: limits(gap: configuration.gap, iterations: 10_000, seconds: descentSeconds),
       observer: observer)
@@ -271,7 +271,10 @@ public struct Trainer: Sendable {
       network: run.network, status: run.status, cellCount: run.cellCount,
       estimatedGap: run.estimatedGap,
       pricing: run.pricedNodeCount > 0
-        ? "multi-start ascent, then all cells by branch and bound (\(run.pricedNodeCount) cones)"
+        ? "multi-start ascent, then all cells by "
+          + (run.isPricingExact
+            ? "angular sweep (\(run.pricedNodeCount) arcs)"
+            : "branch and bound (\(run.pricedNodeCount) cones)")
         : "multi-start ascent (a lower bound of the dual norm)",
       phases: run.phases)
   }

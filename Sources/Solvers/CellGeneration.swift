@@ -74,6 +74,8 @@ public struct CellGeneration: Sendable {
     public let provenGap: Double?
     /// Cones, arcs or faces that pricing over all cells looked at, summed over the rounds.
     public let pricedNodeCount: Int
+    /// Whether the last pricing over all cells visited every face: its bound is the dual norm itself.
+    public let isPricingExact: Bool
     /// Rounds run.
     public let rounds: Int
     /// Filters that pricing found, each in its own cell or on a boundary, summed over the rounds.

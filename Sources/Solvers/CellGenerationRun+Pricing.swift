@@ -37,6 +37,7 @@ extension CellGenerationRun {
       isInterrupted: isInterrupted)
     let pricing = oracle.price(terms.correlation(with: gradient), request)
     pricedNodeCount += pricing.nodeCount
+    isPricingExact = pricing.isExact
     provenGap =
       pricing.upperBound.isFinite ? relativeGap(gradient, dualNorm: pricing.upperBound) : nil
     ratio = max(ratio, pricing.largestNorm / problem.lambda)

@@ -21,6 +21,7 @@ struct CellGenerationRun {
   var lines: PatchLines?
   var provenGap: Double?
   var pricedNodeCount = 0
+  var isPricingExact = false
   var seconds: [String: Double] = [:]
 
   init(
@@ -65,6 +66,7 @@ struct CellGenerationRun {
     return CellGeneration.Result(
       network: network, status: status, objective: objective, dualNormRatio: ratio,
       estimatedGap: estimatedGap, provenGap: provenGap, pricedNodeCount: pricedNodeCount,
+      isPricingExact: isPricingExact,
       rounds: round, cellCount: cellCount,
       phases: ["pricing", "all cells", "master", "polish", "newton"].map { ($0, seconds[$0] ?? 0) })
   }

@@ -9,8 +9,9 @@ struct CertifyCommand: ParsableCommand {
     discussion: """
       The data are the training data: with --dataset its training part, with --test-fraction and \
       --seed what is left after the split. Exit code 2 when --gap is given and not proven.
-      For ReLU networks the bound without search comes first; where it misses --gap, branch and bound \
-      over all cells goes on for --max-seconds (300 if not given). Its bound holds whenever it ends.
+      For ReLU networks with up to 2 filter entries the bound is exact. For others the bound without \
+      search comes first; where it misses --gap, a sweep over all cells or branch and bound goes on for \
+      --max-seconds (300 if not given). The bound of branch and bound holds whenever it ends.
       """)
 
   @Option(help: ArgumentHelp("The model.", valueName: "file.safetensors"))
@@ -34,8 +35,9 @@ struct CertifyCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "auto, exact (gated and linear networks), spectral or sdp (ReLU, linear pooling) or branch "
-        + "(ReLU, patch dimension up to 16).", valueName: "kind"))
+      "auto, exact (gated and linear networks; ReLU with patch dimension up to 3, or 2 with max "
+        + "pooling), spectral or sdp (ReLU, linear pooling) or branch (ReLU, patch dimension up to 16). "
+        + "With --filter-rank its rank counts.", valueName: "kind"))
   var bound = "auto"
 
   @Option(help: convolutionHelp)
@@ -82,12 +84,12 @@ struct CertifyCommand: ParsableCommand {
   /// Refuses a kind of bound that this architecture does not have.
   private func requireBound(of model: Model) throws {
     let isLinearPooling = model.network.pooling.kind != .max
+    let dimension = model.configuration.filterRank ?? model.network.geometry.patchDimension
     var available: [String] = []
     if model.network.activation == .relu {
+      if dimension <= (isLinearPooling ? 3 : 2) { available.append("exact") }
+      if dimension <= ConeSearch.largestDimension { available.append("branch") }
       if isLinearPooling { available += ["spectral", "sdp"] }
-      if model.network.geometry.patchDimension <= ConeSearch.largestDimension {
-        available.append("branch")
-      }
     } else if isLinearPooling {
       available.append("exact")
     }
@@ -96,7 +98,8 @@ struct CertifyCommand: ParsableCommand {
       .usage, "--bound", expected: (["auto"] + available).joined(separator: " or "),
       found: "\"\(bound)\"",
       advice: "Other bounds are not available for \(model.network.activation.rawValue) networks "
-        + "with \(model.network.pooling) pooling in this version.")
+        + "with \(model.network.pooling) pooling and filters of \(dimension) entries in this version."
+    )
   }
 }
 

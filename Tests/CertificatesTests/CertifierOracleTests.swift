@@ -61,16 +61,69 @@ struct CertifierOracleTests {
     #expect(certificate.scope == .allCells)
   }
 
-  @Test(arguments: PlanarFixture.all)
-  func branchAndBoundProvesTheNearlyOptimalNetwork(fixture: PlanarFixture) throws {
+  @Test(arguments: PlanarFixture.all, [BoundEffort.Method.automatic, .exact, .branch])
+  func boundsOverAllCellsProveTheNearlyOptimalNetwork(
+    fixture: PlanarFixture, method: BoundEffort.Method
+  ) throws {
     // The networks come from an interior-point solver; their dual norms exceed lambda by up to 1e-4.
     let problem = try Problem(fixture)
     let certificate = try problem.certifier.certify(
-      problem.network, gates: nil, targetGap: 2e-4)
+      problem.network, gates: nil, targetGap: 2e-4, effort: BoundEffort(method: method))
     #expect(certificate.isEstablished)
     #expect(certificate.lowerBound <= problem.optimum * (1 + 3e-6))
-    #expect(certificate.bound == .branch)
+    #expect(certificate.bound == (method == .branch ? .branch : .exact))
     #expect(certificate.scope == .allCells)
+  }
+
+  /// The exact bound is the dual norm of the twin that looks into every cell, not only above it.
+  @Test(arguments: PlanarFixture.all)
+  func theExactBoundIsTheDualNorm(fixture: PlanarFixture) throws {
+    let problem = try Problem(fixture)
+    let certificate = try problem.certifier.certify(
+      problem.network, gates: nil, targetGap: 1e-9, effort: BoundEffort(method: .exact))
+    let training = try fixture.problem()
+    let gradient = training.loss.gradient(at: training.predictions(of: problem.network))
+    let exact = try fixture.exactDualNorm(of: gradient)
+    let bound = try #require(certificate.dualNormUpperBound)
+    #expect(bound >= exact * (1 - 1e-13))
+    #expect(bound <= exact * (1 + 1e-10))
+  }
+
+  @Test func anExactBoundOfTooManyEntriesIsRefused() throws {
+    let network = try Network(
+      geometry: PatchGeometry(length: 6, filterLength: 4), pooling: Pooling(.sum),
+      activation: .relu, filters: Matrix([[1, 0, 2, 1]]), outputWeights: Matrix([[0.1]]))
+    var generator = SeededGenerator(seed: 1)
+    let certifier = Certifier(
+      images: Tensor(shape: [3, 1, 1, 6], elements: generator.normalMatrix(rows: 3, columns: 6).elements),
+      loss: SquaredLoss(targets: Matrix([[1], [2], [-1]])), lambda: 0.1)
+    let error = #expect(throws: CertificateError.self) {
+      try certifier.certify(
+        network, gates: nil, targetGap: 1e-3, effort: BoundEffort(method: .exact))
+    }
+    #expect(error?.found == "4 entries")
+    #expect(error?.advice == "Ask for the automatic bound, or for branch and bound.")
+  }
+
+  @Test func anExactBoundThatRunsOutOfTimeClaimsNothing() throws {
+    // A hundred rows of three entries are more than one batch of circles.
+    var generator = SeededGenerator(seed: 2)
+    let network = try Network(
+      geometry: PatchGeometry(length: 12, filterLength: 3), pooling: Pooling(.sum),
+      activation: .relu, filters: Matrix([[1, 0, 2]]), outputWeights: Matrix([[0.1]]))
+    let certifier = Certifier(
+      images: Tensor(
+        shape: [10, 1, 1, 12], elements: generator.normalMatrix(rows: 10, columns: 12).elements),
+      loss: SquaredLoss(targets: generator.normalMatrix(rows: 10, columns: 1)), lambda: 0.1)
+    let certificate = try certifier.certify(
+      network, gates: nil, targetGap: 1e-3, effort: BoundEffort(method: .exact, nodeLimit: 1))
+    #expect(certificate.lowerBound == 0)
+    #expect(certificate.bound == .none)
+    #expect(certificate.claim.contains("the sweep over all cells was not finished"))
+    let whole = try certifier.certify(
+      network, gates: nil, targetGap: 1e-3, effort: BoundEffort(method: .exact))
+    #expect(whole.bound == .exact)
+    #expect(whole.lowerBound > 0)
   }
 
   @Test(arguments: PlanarFixture.all)

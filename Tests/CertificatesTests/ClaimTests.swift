@@ -83,12 +83,12 @@ struct ClaimTests {
     #expect(
       missed.claim
         == "Proven over all cells: the objective is at most 1.09091 times the global optimum "
-        + "(lower bound 1.37, branch). Global optimality is not proven.")
+        + "(lower bound 1.37, exact). Global optimality is not proven.")
     let reached = try certificate(.relu, output: 2, target: 0.1)
     #expect(
       reached.claim
         == "Proven over all cells: within 8.4e-02 (relative) of the global optimum, any width "
-        + "(lower bound 1.37, spectral).")
+        + "(lower bound 1.37, exact).")
   }
 
   @Test func descriptionsOfScopesAreThoseOfTheResultFile() {

@@ -17,7 +17,8 @@ struct CertifiedGapOracleTests {
       images: fixture.images, loss: problem.loss, lambda: problem.lambda)
     let certificate = try certifier.certify(run.network, gates: nil, targetGap: 1e-6)
     #expect(certificate.isEstablished)
-    #expect(certificate.bound == .branch)
+    // Few rows of up to three entries are swept; the bound without search is never that sharp.
+    #expect(certificate.bound == (fixture.h <= 3 ? .exact : .branch))
     #expect(certificate.scope == .allCells)
     #expect(certificate.lowerBound <= fixture.upperBound * (1 + 1e-12))
     #expect(certificate.objective >= fixture.lowerBound * (1 - 1e-12))
