@@ -3,6 +3,9 @@
 /// `lowerBound <= optimum <= objective`, where the optimum is taken over all networks of the class that `scope` names,
 /// of any width (and with any output bias, if the class has one), and the objective is `(1/n) sum_i loss + lambda sum_j |u_j| |W_j|_F`.
 ///
+/// The only initializer is the verifier's own: a bound that a solver or a file states cannot become a certificate
+/// (`RefusalTests`).
+///
 /// Laws, checked by `CertifierTests` and `CertifierOracleTests`: `gap >= 0`; the lower bound never exceeds the optimum;
 /// a certificate of a network that is not optimal is not `established` at a target below its true gap.
 public struct Certificate: Sendable, Equatable {
@@ -35,6 +38,8 @@ public struct Certificate: Sendable, Equatable {
     case sdp
     /// Spectral norms, without enumerating cells.
     case spectral
+    /// Multipliers of a file for every cell, checked without search.
+    case multipliers
     /// No bound: only that losses are not negative.
     case none
   }

@@ -21,10 +21,10 @@ public import Tensors
 /// - Source: Weak duality and rescaling: Sahiner, Ergen, Pauly & Pilanci, *Vector-output ReLU Neural Network Problems are
 ///   Copositive Programs*, ICLR 2021; the spectral bounds are derived in `SpectralDualNorm` and `SignedDualNorm`.
 public struct Certifier: Sendable {
-  private let images: Tensor
-  private let loss: any Loss
-  private let lambda: Double
-  private let threads: Int
+  let images: Tensor
+  let loss: any Loss
+  let lambda: Double
+  let threads: Int
 
   /// A verifier for networks on one data set at one strength.
   ///
@@ -67,21 +67,9 @@ public struct Certifier: Sendable {
       images: images, geometry: network.geometry, pooling: network.pooling,
       activation: network.activation, gates: gates, directions: directions, threads: threads)
     let masks = network.gates.map { view.allPatches.patterns(of: $0) }
-    let predictions = CertifiedPredictions(
-      patches: view.allPatches, windows: view.windows, activation: network.activation,
-      filters: network.filters, masks: masks, outputWeights: network.outputWeights,
-      outputBias: network.outputBias
-    ).values()
-    let (value, gradient) = loss.valueAndGradient(at: predictions)
-    let penalty = lambda * network.regularization
-    let decay = value + lambda * network.weightDecay
-    guard decay.isFinite, gradient.firstNonFiniteIndex == nil else {
-      throw CertificateError(
-        place: "objective", expected: "a finite number", found: "\(decay)",
-        advice: "The weights are too large for this data. Train the network again.")
-    }
     let clock = ContinuousClock()
     let start = clock.now
+    let (value, gradient, penalty, decay) = try measure(network, view, masks: masks)
     let dual =
       network.outputBias == nil
       ? DualDirection(gradient: gradient, of: loss)
@@ -112,6 +100,25 @@ public struct Certifier: Sendable {
       subject: view.subject)
     result.hasOutputBias = network.outputBias != nil
     return result
+  }
+
+  /// Loss, its gradient by the predictions, `lambda R` and the loss with weight decay, from a forward pass.
+  func measure(
+    _ network: Network, _ view: ProblemView, masks: [[UInt64]]? = nil
+  ) throws -> (loss: Double, gradient: Matrix, penalty: Double, decay: Double) {
+    let predictions = CertifiedPredictions(
+      patches: view.allPatches, windows: view.windows, activation: network.activation,
+      filters: network.filters, masks: masks, outputWeights: network.outputWeights,
+      outputBias: network.outputBias
+    ).values()
+    let (value, gradient) = loss.valueAndGradient(at: predictions)
+    let decay = value + lambda * network.weightDecay
+    guard decay.isFinite, gradient.firstNonFiniteIndex == nil else {
+      throw CertificateError(
+        place: "objective", expected: "a finite number", found: "\(decay)",
+        advice: "The weights are too large for this data. Train the network again.")
+    }
+    return (value, gradient, lambda * network.regularization, decay)
   }
 
   /// An upper bound on `lambdaMax`, the smallest strength at which the network without neurons is optimal.
@@ -188,7 +195,7 @@ public struct Certifier: Sendable {
     return try ascent.lowerBound(near: gradient, needed: needed, effort: effort)
   }
 
-  private func verdict(
+  func verdict(
     objective: Double, lower: Double, outside: Int?, targetGap: Double
   ) -> Certificate.Verdict {
     if let outside { return .outsideGivenCells(neuron: outside) }
@@ -196,7 +203,7 @@ public struct Certifier: Sendable {
     return lower > 0 ? .gapAboveTarget : .nothingProven
   }
 
-  private func check(_ network: Network, targetGap: Double) throws {
+  func check(_ network: Network, targetGap: Double) throws {
     try checkData()
     guard targetGap >= 0, targetGap.isFinite else {
       throw CertificateError(

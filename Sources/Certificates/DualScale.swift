@@ -26,18 +26,12 @@ enum DualScale {
     loss: any Loss, gradient: Matrix, limit: Double
   ) -> (scale: Double, lowerBound: Double) {
     guard limit > 0, gradient.elements.contains(where: { $0 != 0 }) else { return (0, 0) }
-    let atZero = loss.value(
-      at: Matrix(rows: loss.sampleCount, columns: loss.outputCount))
+    let atZero = lossAtZero(loss)
     let energy = BLAS.dot(gradient.elements, gradient.elements)
     func proven(_ s: Double) -> Double {
       var scaled = gradient
       for e in scaled.elements.indices { scaled.elements[e] *= s }
-      let value = -loss.conjugate(at: scaled)
-      let count = Double(loss.sampleCount)
-      let margin =
-        (Double(gradient.elements.count) + 64) * 0x1p-52 * (count * s * s * energy + 2 * atZero)
-      let result = value - margin
-      return result.isNaN ? -.infinity : result
+      return Self.proven(loss, at: scaled, energy: s * s * energy, atZero: atZero)
     }
     let end = upperEnd(min(limit, loss.largestDualScale(gradient: gradient)), proven)
     var candidates = [end, goldenSection(0, end, proven)]
@@ -50,6 +44,26 @@ enum DualScale {
     let values = candidates.map { ($0, proven($0)) }
     let top = values.max { $0.1 < $1.1 } ?? (0, 0)
     return top.1 > 0 ? (top.0, top.1) : (0, 0)
+  }
+
+  /// What a feasible dual point proves: `-L*(dual)` less its rounding; minus infinity outside of the domain.
+  static func proven(_ loss: any Loss, at dual: Matrix) -> Double {
+    proven(
+      loss, at: dual, energy: BLAS.dot(dual.elements, dual.elements), atZero: lossAtZero(loss))
+  }
+
+  private static func proven(
+    _ loss: any Loss, at dual: Matrix, energy: Double, atZero: Double
+  ) -> Double {
+    let count = Double(loss.sampleCount)
+    let margin =
+      (Double(dual.elements.count) + 64) * 0x1p-52 * (count * energy + 2 * atZero)
+    let result = -loss.conjugate(at: dual) - margin
+    return result.isNaN ? -.infinity : result
+  }
+
+  private static func lossAtZero(_ loss: any Loss) -> Double {
+    loss.value(at: Matrix(rows: loss.sampleCount, columns: loss.outputCount))
   }
 
   /// The end of the interval to search: the limit, or a point beyond the maximum when there is no limit.

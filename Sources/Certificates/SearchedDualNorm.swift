@@ -43,7 +43,8 @@ enum SearchedDualNorm {
     let sweeps =
       effort.method == .exact || (effort.method == .automatic && SweepOrSearch.sweeps(correlation))
     let request = PricingRequest(
-      target: sweeps ? 0 : target, relativeTolerance: 1e-9, starts: hints, nodeLimit: effort.nodeLimit,
+      target: sweeps ? 0 : target, relativeTolerance: 1e-9, starts: hints,
+      nodeLimit: effort.nodeLimit,
       seconds: effort.seconds, threads: patches.threads, isInterrupted: effort.isInterrupted)
     let pricing =
       sweeps

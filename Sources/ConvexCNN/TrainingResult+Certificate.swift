@@ -64,6 +64,7 @@ extension Model {
   ///   - lambda: Regularization strength, nil for the model's.
   ///   - targetGap: Relative gap asked for.
   ///   - effort: How hard to work on the bound for ReLU networks.
+  ///   - multipliers: A proof that is checked instead of searching for a bound.
   ///   - backend: Product used to find `lambdaMax` and for the accuracies; the certifier has its own.
   ///   - threads: Threads to use.
   /// - Returns: The result and whether the gap asked for is proven.
@@ -71,26 +72,24 @@ extension Model {
   public func certified(
     on data: Dataset, lambda: Double? = nil, targetGap: Double,
     effort: BoundEffort = BoundEffort(seconds: Trainer.defaultSearchSeconds),
-    backend: ConvolutionBackend = .im2col, threads: Int = 1
+    multipliers: MultiplierCertificate? = nil, backend: ConvolutionBackend = .im2col,
+    threads: Int = 1
   ) throws -> (result: TrainingResult, isEstablished: Bool) {
-    try samples.check(data.train)
     try data.test.map { try samples.check($0) }
     var phases = PhaseClock()
-    var flags = configuration
-    flags.loss = lossName
-    flags.strength = .lambda(lambda ?? self.lambda)
-    // The certificate does not depend on where the network came from.
-    if flags.cells == .all { flags.cells = .generate }
-    let task = try phases.time("prepare") {
-      try PreparedTask(
-        flags, data.train, threads, standardization: standardization, backend: backend)
+    let (task, flags) = try phases.time("prepare") {
+      try prepared(data, lambda: lambda, backend: backend, threads: threads)
     }
     let cells = try phases.time("lambda") { try task.cells(flags, gates: gates) }
     let certificate = try phases.time("certify") {
-      try Certifier(images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
-        .certify(
-          network, gates: gates, directions: task.subspace?.directions, targetGap: targetGap,
-          effort: effort)
+      let certifier = Certifier(
+        images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
+      if let multipliers {
+        return try certifier.certify(network, multipliers: multipliers, targetGap: targetGap)
+      }
+      return try certifier.certify(
+        network, gates: gates, directions: task.subspace?.directions, targetGap: targetGap,
+        effort: effort)
     }
     var result = try phases.time("evaluate") {
       try TrainingResult(
@@ -101,5 +100,36 @@ extension Model {
     result.phases = phases.phases
     result.seconds = Finite(phases.total)
     return (result, certificate.isEstablished)
+  }
+
+  /// A proof of the lower bound at this network that can be checked without search.
+  ///
+  /// - Parameters:
+  ///   - data: Training samples in the units of the data.
+  ///   - lambda: Regularization strength, nil for the model's.
+  ///   - threads: Threads to use.
+  /// - Returns: Cells, multipliers and dual point.
+  /// - Throws: `InputError` when data and model do not go together, `CertificateError` where there are no multipliers.
+  public func multipliers(
+    on data: Dataset, lambda: Double? = nil, threads: Int = 1
+  ) throws -> MultiplierCertificate {
+    let (task, _) = try prepared(data, lambda: lambda, backend: .im2col, threads: threads)
+    return try Certifier(
+      images: task.images, loss: task.loss, lambda: lambda ?? self.lambda, threads: threads
+    ).multipliers(for: network)
+  }
+
+  private func prepared(
+    _ data: Dataset, lambda: Double?, backend: ConvolutionBackend, threads: Int
+  ) throws -> (PreparedTask, TrainingConfiguration) {
+    try samples.check(data.train)
+    var flags = configuration
+    flags.loss = lossName
+    flags.strength = .lambda(lambda ?? self.lambda)
+    // The certificate does not depend on where the network came from.
+    if flags.cells == .all { flags.cells = .generate }
+    let task = try PreparedTask(
+      flags, data.train, threads, standardization: standardization, backend: backend)
+    return (task, flags)
   }
 }

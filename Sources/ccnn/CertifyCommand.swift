@@ -40,6 +40,18 @@ struct CertifyCommand: ParsableCommand {
         + "With --filter-rank its rank counts.", valueName: "kind"))
   var bound = "auto"
 
+  @Option(
+    help: ArgumentHelp(
+      "Write a proof of the lower bound that is checked without search: every cell with a multiplier "
+        + "(ReLU, patch dimension 2, linear pooling, no output bias).", valueName: "file.json"))
+  var multipliers: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Check a file of --multipliers instead of finding a bound; exit code 2 if it is no proof.",
+      valueName: "file.json"))
+  var checkMultipliers: String?
+
   @Option(help: convolutionHelp)
   var convolution: ConvolutionBackend = .auto
 
@@ -50,26 +62,32 @@ struct CertifyCommand: ParsableCommand {
     problems.check("--lambda", lambda, "a finite number > 0") { $0 > 0 }
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     _ = problems.choice("--bound", bound, among: ["auto", "exact", "branch", "sdp", "spectral"])
+    if let checkMultipliers, bound != "auto" || multipliers != nil {
+      problems.add(
+        "--check-multipliers", value: checkMultipliers,
+        expected: "no value together with --bound or --multipliers",
+        advice: "A file is checked by itself.")
+    }
     try problems.throwIfAny()
-    try Outputs.check([("--json", common.json)])
+    try Outputs.check([("--json", common.json), ("--multipliers", multipliers)])
     let network = try Model(contentsOf: model)
     try requireBound(of: network)
+    try requireMultipliers(of: network)
+    let proof = try checkMultipliers.map { try MultiplierCertificate(contentsOf: $0) }
     let inputs = try data.load(
       isSignal: network.configuration.filter.isSignal, seed: common.seed, like: network.samples)
     let progress = Progress(isSilent: common.quiet)
     progress.note("certify: \(data.describe(inputs))")
     Interruption.watch()
-    let (result, isEstablished) = try network.certified(
-      on: inputs, lambda: lambda, targetGap: gap ?? network.configuration.gap,
-      effort: BoundEffort(
-        method: BoundEffort.Method(rawValue: bound) ?? .automatic,
-        seconds: common.maxSeconds ?? Trainer.defaultSearchSeconds,
-        isInterrupted: { Interruption.isRequested }),
-      backend: convolution, threads: common.threadCount)
+    let (result, isEstablished) = try certified(network, inputs, proof)
+    let written = try multipliers.map { _ in
+      try network.multipliers(on: inputs, lambda: lambda, threads: common.threadCount).text()
+    }
     if Interruption.isRequested {
       throw Failure(code: 130, message: "interrupted during certify; nothing was written.")
     }
     if let json = common.json { try Outputs.write(try JSON.text(of: result), to: json) }
+    if let written { try Outputs.write(written, to: multipliers) }
     if !common.quiet, common.json != "-" {
       print(result.table(title: "ccnn certify", data: data.describe(inputs)), terminator: "")
     }
@@ -79,6 +97,40 @@ struct CertifyCommand: ParsableCommand {
         message: "certify: expected a proven relative gap of at most \(gap), found "
           + "\(digits(result.relativeGap.value, "%.3g")). \(result.claim)")
     }
+  }
+
+  /// The result by search, or by a proof from a file, which fails with code 2 when it is none.
+  private func certified(
+    _ network: Model, _ inputs: Dataset, _ proof: MultiplierCertificate?
+  ) throws -> (result: TrainingResult, isEstablished: Bool) {
+    do {
+      return try network.certified(
+        on: inputs, lambda: lambda, targetGap: gap ?? network.configuration.gap,
+        effort: BoundEffort(
+          method: BoundEffort.Method(rawValue: bound) ?? .automatic,
+          seconds: common.maxSeconds ?? Trainer.defaultSearchSeconds,
+          isInterrupted: { Interruption.isRequested }),
+        multipliers: proof, backend: convolution, threads: common.threadCount)
+    } catch let error as CertificateError where proof != nil {
+      throw Failure(code: 2, message: "certify: \(error)")
+    }
+  }
+
+  /// Refuses multipliers where there are none.
+  private func requireMultipliers(of model: Model) throws {
+    let options = [("--multipliers", multipliers), ("--check-multipliers", checkMultipliers)]
+    let network = model.network
+    guard let (option, path) = options.first(where: { $0.1 != nil }),
+      network.activation != .relu || network.pooling.kind == .max
+        || network.geometry.patchDimension != 2 || network.outputBias != nil
+        || model.configuration.filterRank != nil
+    else { return }
+    throw InputError(
+      .usage, option,
+      expected:
+        "no value but for ReLU networks of patch dimension 2 with linear pooling, without an "
+        + "output bias and --filter-rank", found: "\"\(path ?? "")\"",
+      advice: "Use --bound exact or branch.")
   }
 
   /// Refuses a kind of bound that this architecture does not have.

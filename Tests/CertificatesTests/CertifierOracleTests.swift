@@ -95,7 +95,8 @@ struct CertifierOracleTests {
       activation: .relu, filters: Matrix([[1, 0, 2, 1]]), outputWeights: Matrix([[0.1]]))
     var generator = SeededGenerator(seed: 1)
     let certifier = Certifier(
-      images: Tensor(shape: [3, 1, 1, 6], elements: generator.normalMatrix(rows: 3, columns: 6).elements),
+      images: Tensor(
+        shape: [3, 1, 1, 6], elements: generator.normalMatrix(rows: 3, columns: 6).elements),
       loss: SquaredLoss(targets: Matrix([[1], [2], [-1]])), lambda: 0.1)
     let error = #expect(throws: CertificateError.self) {
       try certifier.certify(

@@ -96,6 +96,6 @@ struct ClaimTests {
     #expect(Certificate.Scope.givenCells(64).description == "the 64 cells given")
     #expect(
       Certificate.BoundKind.allCases.map(\.rawValue)
-        == ["exact", "branch", "sdp", "spectral", "none"])
+        == ["exact", "branch", "sdp", "spectral", "multipliers", "none"])
   }
 }
