@@ -1,6 +1,6 @@
 public import ConvexPrograms
 import Convolutions
-import Tensors
+public import Tensors
 
 extension Certifier {
   /// A proof of the lower bound at a network that can be checked without search.
@@ -55,10 +55,60 @@ extension Certifier {
       ?? MultiplierVerifier.refusal("rounding", "a proof", "margins larger than the slack")
   }
 
+  /// A proof at a given dual point from multipliers that a solver of the copositive relaxation found.
+  ///
+  /// Neither is trusted: what is returned was checked as `certify(_:multipliers:targetGap:)` does it. The dual point is made a
+  /// little smaller where the rounding margins of the check ask for it.
+  ///
+  /// - Parameters:
+  ///   - network: A ReLU network of the architecture with linear pooling; its weights are not used.
+  ///   - dual: Dual point, `[n, c]`, with a dual norm of at most `lambda`.
+  ///   - cells: Cells with multipliers of pairs of facets.
+  /// - Returns: The proof.
+  /// - Throws: `CertificateError` for other architectures, or when the multipliers prove nothing.
+  public func multipliers(
+    for network: Network, dual: Matrix, cells: [MultiplierCertificate.Cell]
+  ) throws -> MultiplierCertificate {
+    try check(network, targetGap: 0)
+    let (view, weights) = try multiplierView(of: network)
+    let rows = view.patches.rows
+    var failure: CertificateError?
+    for slack in [1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7] {
+      var scaled = dual
+      for e in scaled.elements.indices { scaled.elements[e] *= 1 - slack }
+      var listed = cells
+      do {
+        if rows.columns == 2 {
+          // In the plane cells follow each other counter-clockwise, and one multiplier is known for each.
+          listed = try MultiplierWriter(
+            rows: rows, weights: weights, dual: scaled, lambda: lambda
+          ).cells()
+          try MultiplierVerifier(rows: rows, weights: weights, dual: scaled, lambda: lambda)
+            .check(listed)
+        } else {
+          try CellMultiplierVerifier(rows: rows, weights: weights, dual: scaled, lambda: lambda)
+            .check(listed)
+        }
+      } catch let error as CertificateError {
+        failure = error
+        continue
+      }
+      return MultiplierCertificate(
+        patchDimension: rows.columns, sampleCount: loss.sampleCount,
+        patchesPerSample: weights.columns, windowCount: weights.rows,
+        outputCount: loss.outputCount, loss: loss.name, lambda: lambda,
+        lowerBound: max(0, DualScale.proven(loss, at: scaled)),
+        fingerprint: MultiplierCertificate.fingerprint([rows.elements, weights.elements]),
+        dual: scaled.elements, cells: listed)
+    }
+    throw failure
+      ?? MultiplierVerifier.refusal("rounding", "a proof", "margins larger than the slack")
+  }
+
   /// Measures a network against the lower bound that multipliers prove, without search.
   ///
-  /// Everything is recomputed from the data: that the cells cover the plane with one activation pattern
-  /// each, that every multiplier proves its cell, and the lower bound of the dual point.
+  /// Everything is recomputed from the data: that the cells cover the plane (for more than two entries: every cell of the
+  /// arrangement, which is enumerated) with one activation pattern each, that every multiplier proves its cell, and the lower bound of the dual point.
   ///
   /// - Parameters:
   ///   - network: The network to certify; it need not be the one that the multipliers were made at.
@@ -71,7 +121,7 @@ extension Certifier {
     _ network: Network, multipliers: MultiplierCertificate, targetGap: Double
   ) throws -> Certificate {
     try check(network, targetGap: targetGap)
-    let (view, weights) = try planarView(of: network)
+    let (view, weights) = try multiplierView(of: network)
     let (value, _, penalty, decay) = try measure(network, view)
     try checkHeader(multipliers, rows: view.patches.rows, weights: weights)
     let dual = Matrix(
@@ -89,9 +139,14 @@ extension Certifier {
         "lower bound", "\(max(0, lower)), as the dual point proves for these targets",
         "\(multipliers.lowerBound)")
     }
-    try MultiplierVerifier(
-      rows: view.patches.rows, weights: weights, dual: dual, lambda: lambda
-    ).check(multipliers.cells)
+    let rows = view.patches.rows
+    if rows.columns == 2 {
+      try MultiplierVerifier(rows: rows, weights: weights, dual: dual, lambda: lambda)
+        .check(multipliers.cells)
+    } else {
+      try CellMultiplierVerifier(rows: rows, weights: weights, dual: dual, lambda: lambda)
+        .check(multipliers.cells)
+    }
     return Certificate(
       objective: value + penalty, loss: value, regularization: penalty,
       weightDecayObjective: max(decay, value + penalty), lowerBound: max(0, lower),
@@ -103,16 +158,25 @@ extension Certifier {
   }
 
   private func planarView(of network: Network) throws -> (ProblemView, Matrix) {
+    guard network.geometry.patchDimension == 2 else {
+      throw CertificateError(
+        place: "multipliers", expected: "filters of patch dimension 2, whose cells need no solver",
+        found: "patch dimension \(network.geometry.patchDimension)",
+        advice: "Write them with ccnn copositive --multipliers.")
+    }
+    return try multiplierView(of: network)
+  }
+
+  private func multiplierView(of network: Network) throws -> (ProblemView, Matrix) {
     let view = try ProblemView(
       images: images, geometry: network.geometry, pooling: network.pooling,
       activation: network.activation, gates: network.gates, threads: threads)
-    guard view.subject == .relu, network.geometry.patchDimension == 2,
-      network.outputBias == nil, case .linear(let weights) = view.windows
+    guard view.subject == .relu, network.outputBias == nil, case .linear(let weights) = view.windows
     else {
       throw CertificateError(
         place: "multipliers",
         expected:
-          "a ReLU network of patch dimension 2 with linear pooling and without an output bias",
+          "a ReLU network with linear pooling and without an output bias",
         found: "\(network.activation.rawValue), patch dimension "
           + "\(network.geometry.patchDimension), \(network.pooling) pooling"
           + (network.outputBias == nil ? "" : ", an output bias"),
@@ -125,7 +189,8 @@ extension Certifier {
     _ multipliers: MultiplierCertificate, rows: Matrix, weights: Matrix
   ) throws {
     let numbers = [
-      ("schema", multipliers.schema, 1), ("patch dimension", multipliers.patchDimension, 2),
+      ("schema", multipliers.schema, 1),
+      ("patch dimension", multipliers.patchDimension, rows.columns),
       ("samples", multipliers.sampleCount, loss.sampleCount),
       ("patches per sample", multipliers.patchesPerSample, weights.columns),
       ("windows", multipliers.windowCount, weights.rows),

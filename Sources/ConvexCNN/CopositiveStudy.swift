@@ -1,4 +1,4 @@
-import Certificates
+public import Certificates
 import ConvexPrograms
 import Solvers
 import Tensors
@@ -70,11 +70,13 @@ extension Trainer {
   /// - Parameters:
   ///   - data: Training samples, and held-out ones that are only evaluated.
   ///   - observer: Receives the solvers' traces.
+  ///   - proof: Receives the multipliers of facet pairs that prove the bound of the uncut relaxation; nil to make none.
   /// - Returns: Bounds, exactness, order.
   /// - Throws: `InputError`, `GeometryError`, `ProgramError` or `ArrangementError` when flags and data do not go together
   ///   or there are too many cells, `Interrupted` when the caller asked to stop.
   public func copositive(
-    on data: Dataset, observer: TraceObserver = { _ in }
+    on data: Dataset, observer: TraceObserver = { _ in },
+    proof: ((MultiplierCertificate) throws -> Void)? = nil
   ) throws -> CopositiveStudy {
     var phases = PhaseClock()
     let task = try phases.time("prepare") { try PreparedTask(configuration, data.train, threads) }
@@ -98,6 +100,11 @@ extension Trainer {
         observer: observer)
     }
     let whole = program
+    if let proof {
+      try phases.time("multipliers") {
+        try proof(.of(relaxed, whole, model.network, images: task.images))
+      }
+    }
     if !program.isExact, objective - relaxed.lowerBound > configuration.gap * objective {
       let parts = phases.time("split") { program.splittingCones() }
       if parts.cones.count > program.cones.count {

@@ -122,15 +122,19 @@ struct CertifyCommand: ParsableCommand {
     let network = model.network
     guard let (option, path) = options.first(where: { $0.1 != nil }),
       network.activation != .relu || network.pooling.kind == .max
-        || network.geometry.patchDimension != 2 || network.outputBias != nil
+        || network.outputBias != nil
+        || (option == "--multipliers" && network.geometry.patchDimension != 2)
         || model.configuration.filterRank != nil
     else { return }
     throw InputError(
       .usage, option,
       expected:
-        "no value but for ReLU networks of patch dimension 2 with linear pooling, without an "
-        + "output bias and --filter-rank", found: "\"\(path ?? "")\"",
-      advice: "Use --bound exact or branch.")
+        "no value but for ReLU networks with linear pooling, without an output bias and --filter-rank"
+        + (option == "--multipliers" ? ", and of patch dimension 2" : ""),
+      found: "\"\(path ?? "")\"",
+      advice: option == "--multipliers"
+        ? "Use --bound exact or branch; ccnn copositive --multipliers proves larger filters."
+        : "Use --bound exact or branch.")
   }
 
   /// Refuses a kind of bound that this architecture does not have.

@@ -32,6 +32,12 @@ struct CopositiveCommand: ParsableCommand {
       "Most cells, an integer >= 2; more are refused.", valueName: "count"))
   var maxCells = 20_000
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the multipliers of facet pairs that prove the relaxed bound, before cones are cut; ccnn certify "
+        + "--check-multipliers checks them.", valueName: "file.json"))
+  var multipliers: String?
+
   @Flag(help: "Exit with code 2 where the gap was not proven.")
   var requireGap = false
 
@@ -41,10 +47,14 @@ struct CopositiveCommand: ParsableCommand {
     let progress = Progress(isSilent: common.quiet, limit: common.maxSeconds)
     warn(about: inputs, progress)
     let trainer = common.interruptibleTrainer(configuration)
+    var proof: MultiplierCertificate?
     let study = try interruptible(progress) {
-      try trainer.copositive(on: inputs) { progress.show($0) }
+      try trainer.copositive(
+        on: inputs, observer: { progress.show($0) },
+        proof: multipliers == nil ? nil : { proof = $0 })
     }
     progress.finishLine()
+    if let text = try proof?.text() { try Outputs.write(text, to: multipliers) }
     if let json = common.json { try Outputs.write(try JSON.text(of: study), to: json) }
     if !common.quiet, common.json != "-" {
       print(study.table(data: data.describe(inputs)), terminator: "")
@@ -84,7 +94,7 @@ struct CopositiveCommand: ParsableCommand {
         advice: "The copositive program has none; leave the flag out.")
     }
     try problems.throwIfAny()
-    try Outputs.check([("--json", common.json)])
+    try Outputs.check([("--json", common.json), ("--multipliers", multipliers)])
     configuration.gap = gap
     configuration.maximumCells = maxCells
     return configuration

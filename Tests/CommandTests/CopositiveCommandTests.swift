@@ -28,6 +28,33 @@ struct CopositiveCommandTests {
     #expect((study.relativeGap.value ?? 1) <= 1e-5)
   }
 
+  /// The proof of the relaxed bound certifies a network that `train` found, and no other data.
+  @Test(arguments: ["1x2", "1x3"])
+  func multipliersAreCheckedByCertify(filter: String) throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let problem =
+      ["--images", "images.npy", "--labels", "labels.npy", "--filter", filter]
+      + ["--lambda", "0.02", "--loss", "squared", "--pooling", "sum", "--stride", "2"]
+    let made = try Tool.run(
+      ["copositive"] + problem + ["--gap", "1e-4", "--multipliers", "p.json", "--quiet"],
+      in: folder)
+    #expect(made.code == 0, "\(made.error)")
+    let trained = try Tool.run(
+      ["train"] + problem + ["--gap", "1e-5", "--output", "m.safetensors", "--quiet"], in: folder)
+    #expect(trained.code == 0, "\(trained.error)")
+    let check = ["certify", "--model", "m.safetensors", "--images", "images.npy"]
+    let flags = ["--labels", "labels.npy", "--gap", "1e-3", "--check-multipliers", "p.json"]
+    let checked = try Tool.run(check + flags, in: folder)
+    #expect(checked.code == 0, "\(checked.out) \(checked.error)")
+    #expect(checked.out.contains("multipliers"))
+    try TinyData.write(
+      labels: (0..<12).map { Double($0 / 6) }, to: folder.path("labels.npy"))
+    let other = try Tool.run(check + flags, in: folder)
+    #expect(other.code == 2, "\(other.out) \(other.error)")
+  }
+
   @Test func tooManyCellsAndOtherFlagsAreRefused() throws {
     let folder = try Folder()
     defer { folder.remove() }

@@ -50,7 +50,8 @@ struct HelpTests {
       "copositive",
       [
         "images", "labels", "dataset", "filter", "stride", "padding", "pooling", "bias", "loss",
-        "lambda", "lambda-ratio", "gap", "max-cells", "require-gap", "max-seconds", "json",
+        "lambda", "lambda-ratio", "gap", "max-cells", "multipliers", "require-gap", "max-seconds",
+        "json",
         "threads", "quiet",
       ]
     ),
