@@ -116,7 +116,8 @@ extension Certifier {
   ///   - targetGap: Relative gap that the verdict asks for.
   /// - Returns: The certificate with the bound `multipliers`.
   /// - Throws: `CertificateError` when the proof is not one for these data, this loss and strength.
-  /// - Complexity: O(`N log N + N a c`) for `N` patches.
+  /// - Complexity: O(`N log N + N a c`) for `N` patches of two entries, else
+  ///   O(`cells^2 facets + cells N a c h`).
   public func certify(
     _ network: Network, multipliers: MultiplierCertificate, targetGap: Double
   ) throws -> Certificate {
