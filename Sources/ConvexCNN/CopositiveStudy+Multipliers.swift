@@ -16,10 +16,7 @@ extension MultiplierCertificate {
     images: Tensor
   ) throws -> MultiplierCertificate {
     let problem = program.problem
-    let patches = (0..<problem.sampleCount).map { problem.patches(ofSample: $0) }
-    let rows = Matrix(
-      rows: patches.reduce(0) { $0 + $1.rows }, columns: problem.geometry.patchDimension,
-      elements: patches.flatMap(\.elements))
+    let rows = problem.stackedPatches
     let essential = EssentialRows(rows)
     let normals = essential.rows.withUnitRows
     var firstRow = [Int](repeating: -1, count: essential.lineCount)

@@ -80,4 +80,23 @@ public enum Strength: Sendable, Equatable {
   case lambda(Double)
   /// A multiple of the smallest strength whose solution is zero.
   case ratio(Double)
+
+  /// The strength itself.
+  ///
+  /// - Parameter lambdaMax: Smallest strength whose solution is zero, or a bound on it.
+  /// - Returns: A positive number.
+  /// - Throws: `InputError` when it is not positive, as where no label depends on the samples.
+  func value(lambdaMax: Double) throws -> Double {
+    let lambda =
+      switch self {
+      case .lambda(let lambda): lambda
+      case .ratio(let ratio): ratio * lambdaMax
+      }
+    guard lambda > 0 else {
+      throw InputError(
+        .data, "lambdaMax", expected: "a positive number", found: "\(lambdaMax)",
+        advice: "The labels do not depend on the samples; check the data, or give --lambda.")
+    }
+    return lambda
+  }
 }

@@ -101,16 +101,7 @@ struct PreparedTask {
     let lambdaMax =
       all?.lambdaMax ?? program?.composite.lambdaMax
       ?? estimatedLambdaMax(base, seed: configuration.seed)
-    let lambda =
-      switch configuration.strength {
-      case .lambda(let lambda): lambda
-      case .ratio(let ratio): ratio * lambdaMax
-      }
-    guard lambda > 0 else {
-      throw InputError(
-        .data, "lambdaMax", expected: "a positive number", found: "\(lambdaMax)",
-        advice: "The labels do not depend on the samples; check the data, or give --lambda.")
-    }
+    let lambda = try configuration.strength.value(lambdaMax: lambdaMax)
     return CellPlan(
       program: program, allCells: all?.with(lambda: lambda), gates: gates, lambdaMax: lambdaMax,
       lambda: lambda)

@@ -61,7 +61,7 @@ extension Trainer {
     // Thresholds are multiples of the strength, so any strength tells the one whose solution is zero.
     let unit = try ClosedForm(of: task.problem(lambda: 1))
     let lambdaMax = (unit.spectrum.first ?? 0) / unit.threshold
-    let lambda = try strength(flags, lambdaMax)
+    let lambda = try flags.strength.value(lambdaMax: lambdaMax)
     let form = try ClosedForm(of: task.problem(lambda: lambda))
     return Found(
       family: form.family.rawValue, verdict: form.verdict.rawValue, reason: form.reason,
@@ -79,7 +79,7 @@ extension Trainer {
     let unit = try CircularProgram(
       images: task.images, geometry: task.geometry, loss: task.loss, lambda: 1, threads: threads)
     let lambdaMax = unit.composite.lambdaMax
-    let lambda = try strength(flags, lambdaMax)
+    let lambda = try flags.strength.value(lambdaMax: lambdaMax)
     let program = CompositeProgram(
       map: unit.composite.map, loss: unit.composite.loss, regularizer: unit.composite.regularizer,
       lambda: lambda)
@@ -93,20 +93,6 @@ extension Trainer {
         + "was solved by \(solution.iterations) proximal steps (\(solution.status.rawValue)).",
       value: solution.objective, lowerBound: solution.lowerBound, lambda: lambda,
       lambdaMax: lambdaMax, network: try unit.network(from: solution.point))
-  }
-
-  private func strength(_ flags: TrainingConfiguration, _ lambdaMax: Double) throws -> Double {
-    let lambda =
-      switch flags.strength {
-      case .lambda(let lambda): lambda
-      case .ratio(let ratio): ratio * lambdaMax
-      }
-    guard lambda > 0 else {
-      throw InputError(
-        .data, "lambdaMax", expected: "a positive number", found: "\(lambdaMax)",
-        advice: "The labels do not depend on the samples; check the data, or give --lambda.")
-    }
-    return lambda
   }
 
   private func result(

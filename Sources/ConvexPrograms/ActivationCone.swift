@@ -38,6 +38,20 @@ public struct ActivationCone: Sendable, Equatable {
   }
 }
 
+extension [ActivationCone] {
+  /// The first cone that contains the filter of a neuron.
+  ///
+  /// - Throws: `ProgramError` when none does.
+  func place(ofFilter neuron: Int, _ filter: [Double]) throws -> Int {
+    guard let place = firstIndex(where: { $0.contains(filter) }) else {
+      throw ProgramError(
+        place: "network filter \(neuron)", expected: "a filter in one of the \(count) cones",
+        found: "one in none of them", advice: "Build the program over all cells.")
+    }
+    return place
+  }
+}
+
 /// Projections onto cones of one dimension, with their working memory.
 ///
 /// Non-negative least squares over the multipliers of the facets: `v = z + G' m`, `m >= 0`.

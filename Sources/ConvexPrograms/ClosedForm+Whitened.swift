@@ -120,9 +120,7 @@ private struct WhitenedPatches {
         "patches", "at most h = \(h) stacked patches, so that M M' can be a multiple of I",
         "\(n * count)", "Use fewer samples or larger filters, or ccnn train.")
     }
-    rows = Matrix(
-      rows: n * count, columns: h,
-      elements: (0..<n).flatMap { problem.patches(ofSample: $0).elements })
+    rows = problem.stackedPatches
     (scale, defect) = ClosedForm.scale(
       ofGram: BLAS.product(rows, .plain, rows, .transposed))
     guard defect <= ClosedForm.whiteningTolerance else {

@@ -142,11 +142,7 @@ public struct ConeProgram: Sendable {
     var point = zero
     for j in 0..<network.neuronCount {
       let filter = Array(network.filters.row(j))
-      guard let b = cones.firstIndex(where: { $0.contains(filter) }) else {
-        throw ProgramError(
-          place: "network filter \(j)", expected: "a filter in one of the \(cones.count) cones",
-          found: "one in none of them", advice: "Build the program over all cells.")
-      }
+      let b = try cones.place(ofFilter: j, filter)
       let weight = network.outputWeights[j, 0]
       let block = weight >= 0 ? b : cones.count + b
       for e in 0..<h { point.elements[block * h + e] += abs(weight) * filter[e] }

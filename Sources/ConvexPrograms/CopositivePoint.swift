@@ -53,11 +53,7 @@ extension CopositiveProgram {
     var point = zero
     for j in 0..<network.neuronCount {
       let filter = Array(network.filters.row(j))
-      guard let b = cones.firstIndex(where: { $0.contains(filter) }) else {
-        throw ProgramError(
-          place: "network filter \(j)", expected: "a filter in one of the \(cones.count) cones",
-          found: "one in none of them", advice: "Build the program over all cells.")
-      }
+      let b = try cones.place(ofFilter: j, filter)
       let weights = Array(network.outputWeights.elements[j * a * c..<(j + 1) * a * c])
       let (size, other) = (BLAS.norm(filter), BLAS.norm(weights))
       guard size > 0, other > 0 else { continue }

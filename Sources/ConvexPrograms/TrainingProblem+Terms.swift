@@ -1,17 +1,24 @@
 public import Arrangements
 import Convolutions
-import Tensors
+package import Tensors
 
 extension TrainingProblem {
-  /// The pooled responses of a filter as a sum of terms, for pricing over all cells.
+  /// All patches, shape `[n K, h]`: row `i K + k` is patch `k` of sample `i`.
   ///
   /// - Complexity: O(`n K h`) time and memory.
-  public var patchTerms: PatchTerms {
+  package var stackedPatches: Matrix {
     let (count, h) = (geometry.patchesPerSample, geometry.patchDimension)
     var elements: [Double] = []
     elements.reserveCapacity(sampleCount * count * h)
     for i in 0..<sampleCount { elements += patches(ofSample: i).elements }
-    let rows = Matrix(rows: sampleCount * count, columns: h, elements: elements)
+    return Matrix(rows: sampleCount * count, columns: h, elements: elements)
+  }
+
+  /// The pooled responses of a filter as a sum of terms, for pricing over all cells.
+  ///
+  /// - Complexity: O(`n K h`) time and memory.
+  public var patchTerms: PatchTerms {
+    let rows = stackedPatches
     return poolingMap.isLinear
       ? PatchTerms(patches: rows, weights: poolingMap.matrix)
       : PatchTerms(

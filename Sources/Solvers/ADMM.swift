@@ -42,37 +42,13 @@ public struct ADMM: Sendable {
     }
     let watch = Stopwatch()
     var state = try State(program, start: start ?? program.zero)
-    var best: FISTA.Solution?
-    while true {
-      let isLast = state.iteration >= limits.iterations
-      let interruption = limits.interruption(since: watch)
-      if isLast || interruption != nil || state.iteration % max(1, measureInterval) == 0 {
-        let measured = state.measure(program)
-        let isDone = measured.relativeGap <= limits.relativeGap
-        if isDone || measured.objective <= best?.objective ?? .infinity { best = measured }
-        let current = best ?? measured
-        observer(
-          TraceRow(
-            phase: "admm", iteration: state.iteration, seconds: watch.seconds,
-            objective: current.objective, lowerBound: current.lowerBound,
-            neuronCount: state.activeBlockCount(program)))
-        let status: SolveStatus? =
-          isDone
-          ? .solved
-          : !measured.objective.isFinite
-            ? .stalled : interruption ?? (isLast ? .iterationLimit : nil)
-        if let status {
-          return FISTA.Solution(
-            point: current.point, objective: current.objective, lowerBound: current.lowerBound,
-            iterations: state.iteration, status: status)
-        }
-      }
-      state.step(program)
-    }
+    return state.run(
+      program, phase: "admm", interval: measureInterval, limits: limits, watch: watch,
+      observer: observer)
   }
 
   /// Iterates: proximal points, graph point and scaled multipliers.
-  private struct State {
+  private struct State: ProximalState {
     private let graph: GraphProjection
     private let lambda: Double
     /// Weights of the last proximal point of the regularizer, in units of the scaled map.
@@ -154,10 +130,6 @@ public struct ADMM: Sendable {
         point: point, objective: loss + program.lambda * program.regularizer.value(point),
         lowerBound: program.dualValue(gradient: gradient, dualNorm: dualNorm),
         iterations: iteration, status: .iterationLimit)
-    }
-
-    func activeBlockCount(_ program: CompositeProgram) -> Int {
-      program.regularizer.blockDualNorms(weights).count { $0 > 0 }
     }
 
     private static func sum(_ a: Matrix, _ factor: Double, _ b: Matrix) -> Matrix {

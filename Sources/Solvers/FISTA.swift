@@ -52,33 +52,15 @@ public struct FISTA: Sendable {
   ) -> Solution {
     let watch = Stopwatch()
     var state = State(program, start: start ?? program.zero)
-    var best: Solution?
-    while true {
-      let isLast = state.iteration >= limits.iterations
-      let interruption = limits.interruption(since: watch)
-      if isLast || interruption != nil || state.iteration % max(1, measureInterval) == 0 {
-        let measured = state.measure(program)
-        let isDone = measured.relativeGap <= limits.relativeGap
-        if isDone || measured.objective <= best?.objective ?? .infinity { best = measured }
-        let current = best ?? measured
-        observer(
-          TraceRow(
-            phase: "fista", iteration: state.iteration, seconds: watch.seconds,
-            objective: current.objective, lowerBound: current.lowerBound,
-            neuronCount: state.activeBlockCount(program)))
-        if isDone { return current.ended(.solved, after: state.iteration) }
-        if !measured.objective.isFinite { return current.ended(.stalled, after: state.iteration) }
-        if let interruption { return current.ended(interruption, after: state.iteration) }
-        if isLast { return current.ended(.iterationLimit, after: state.iteration) }
-      }
-      state.step(program)
-    }
+    return state.run(
+      program, phase: "fista", interval: measureInterval, limits: limits, watch: watch,
+      observer: observer)
   }
 
   /// The next momentum parameter: the positive root of `t+^2 - t+ = t^2`.
   package static func nextMomentum(_ t: Double) -> Double { (1 + (1 + 4 * t * t).squareRoot()) / 2 }
 
-  private struct State {
+  private struct State: ProximalState {
     var x: Matrix
     var predictions: Matrix
     var previousX: Matrix
@@ -168,14 +150,6 @@ public struct FISTA: Sendable {
         iterations: iteration, status: .iterationLimit)
     }
 
-    func activeBlockCount(_ program: CompositeProgram) -> Int {
-      let count = max(1, program.regularizer.blockCount)
-      let size = x.elements.count / count
-      return (0..<count).count { b in
-        x.elements[b * size..<(b + 1) * size].contains { $0 != 0 }
-      }
-    }
-
     private static func extrapolate(_ a: Matrix, _ b: Matrix, _ factor: Double) -> Matrix {
       guard factor != 0 else { return a }
       var result = a
@@ -192,13 +166,5 @@ public struct FISTA: Sendable {
       BLAS.add(-1, b.elements, to: &result.elements)
       return result
     }
-  }
-}
-
-extension FISTA.Solution {
-  fileprivate func ended(_ status: SolveStatus, after iterations: Int) -> FISTA.Solution {
-    FISTA.Solution(
-      point: point, objective: objective, lowerBound: lowerBound, iterations: iterations,
-      status: status)
   }
 }

@@ -22,11 +22,7 @@ package struct PatchLines {
   ///
   /// - Complexity: O(`n K h`) expected time and memory.
   package init(_ problem: TrainingProblem) {
-    let (count, h) = (problem.geometry.patchesPerSample, problem.geometry.patchDimension)
-    var elements: [Double] = []
-    elements.reserveCapacity(problem.sampleCount * count * h)
-    for i in 0..<problem.sampleCount { elements += problem.patches(ofSample: i).elements }
-    patches = Matrix(rows: problem.sampleCount * count, columns: h, elements: elements)
+    patches = problem.stackedPatches
     let essential = EssentialRows(patches)
     normals = essential.rows.withUnitRows
     (lineOfRow, signOfRow) = (essential.lineOfRow, essential.signOfRow)

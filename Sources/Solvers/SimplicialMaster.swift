@@ -151,14 +151,7 @@ extension Loss {
   /// The product of the Hessian with a direction.
   func hessianProduct(at predictions: Matrix, direction: Matrix) -> Matrix {
     var product = direction
-    predictions.elements.withUnsafeBufferPointer { f in
-      direction.elements.withUnsafeBufferPointer { d in
-        product.elements.withUnsafeMutableBufferPointer { p in
-          guard let f = f.baseAddress, let d = d.baseAddress, let p = p.baseAddress else { return }
-          hessianProduct(samples: 0..<sampleCount, predictions: f, direction: d, into: p)
-        }
-      }
-    }
+    replaceByHessianProduct(&product, at: predictions)
     return product
   }
 }

@@ -149,9 +149,7 @@ struct BaselineCommand: ParsableCommand {
         advice: "Give --certify as well.")
     }
     configuration.gap = gap ?? configuration.gap
-    problems.exclude("baseline", "--cells", given: model.cells)
-    problems.exclude("baseline", "--filter-rank", given: model.filterRank)
-    problems.exclude("baseline", "--gates", given: model.gateOptions.gates)
+    model.excludeCells(from: "baseline", &problems)
     try problems.throwIfAny()
     try Outputs.check([
       ("--output", output), ("--json", common.json), ("--trace", trace),

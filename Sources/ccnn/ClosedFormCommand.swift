@@ -57,9 +57,7 @@ struct ClosedFormCommand: ParsableCommand {
     common.check(&problems)
     var configuration = model.configuration(data: data, seed: common.seed, &problems)
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
-    problems.exclude("closed-form", "--cells", given: model.cells)
-    problems.exclude("closed-form", "--gates", given: model.gateOptions.gates)
-    problems.exclude("closed-form", "--filter-rank", given: model.filterRank)
+    model.excludeCells(from: "closed-form", &problems)
     if model.activation == "gated" {
       problems.add(
         "--activation", value: "gated", expected: "relu or linear",

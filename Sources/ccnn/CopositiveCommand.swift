@@ -80,9 +80,7 @@ struct CopositiveCommand: ParsableCommand {
     var configuration = model.configuration(data: data, seed: common.seed, &problems)
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     problems.check("--max-cells", maxCells, atLeast: 2)
-    problems.exclude("copositive", "--cells", given: model.cells)
-    problems.exclude("copositive", "--gates", given: model.gateOptions.gates)
-    problems.exclude("copositive", "--filter-rank", given: model.filterRank)
+    model.excludeCells(from: "copositive", &problems)
     if configuration.activation != .relu {
       problems.add(
         "--activation", value: model.activation, expected: "relu",

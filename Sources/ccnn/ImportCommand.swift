@@ -61,9 +61,7 @@ struct ImportCommand: ParsableCommand {
     if model.lambda == nil, model.lambdaRatio == nil {
       problems.require("--lambda, the weight decay that the network was trained with")
     }
-    problems.exclude("import", "--cells", given: model.cells)
-    problems.exclude("import", "--filter-rank", given: model.filterRank)
-    problems.exclude("import", "--gates", given: model.gateOptions.gates)
+    model.excludeCells(from: "import", &problems)
     try problems.throwIfAny()
     try Outputs.check([("--output", output), ("--json", common.json)])
     return configuration

@@ -118,6 +118,13 @@ struct ModelOptions: ParsableArguments {
     return result
   }
 
+  /// Refuses the flags that say over which cells or filters, for commands that decide so themselves.
+  func excludeCells(from command: String, _ problems: inout OptionProblems) {
+    problems.exclude(command, "--cells", given: cells)
+    problems.exclude(command, "--filter-rank", given: filterRank)
+    problems.exclude(command, "--gates", given: gateOptions.gates)
+  }
+
   private func checkedActivation(_ problems: inout OptionProblems) -> Activation {
     guard !activation.hasPrefix("polynomial"), activation != "quadratic" else {
       problems.add(

@@ -4,12 +4,6 @@ import Convolutions
 import Foundation
 import Tensors
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// Bounds on the dual norm without search, beside the largest norm that pricing found.
 struct BoundComparison {
   /// Whether to leave out the larger sizes.
@@ -50,7 +44,7 @@ struct BoundComparison {
       String(
         format: "%5d %2d %10.3f %10.3f %9.3f %8.1f %8.0f", count, h,
         spectral.reduce(0, +) / 3, moments.max() ?? 0, moments.reduce(0, +) / 3, seconds / 3,
-        Self.peakMegabytes))
+        Clocks.peakMegabytes))
   }
 
   /// The bound on the dual norm at the network without neurons.
@@ -100,18 +94,6 @@ struct BoundComparison {
             format: "%13.0f %8.1f %8.3f %15.2f", seconds, result.seconds.value ?? 0,
             result.relativeGap.value ?? 1, result.dualNormOverLambda.value ?? 0))
     }
-    print(String(format: "peak memory %.0f MB", Self.peakMegabytes))
-  }
-
-  /// Largest resident memory of this process so far.
-  private static var peakMegabytes: Double {
-    var usage = rusage()
-    #if canImport(Glibc)
-      getrusage(__rusage_who_t(Int32(RUSAGE_SELF.rawValue)), &usage)
-      return Double(usage.ru_maxrss) / 1024
-    #else
-      getrusage(RUSAGE_SELF, &usage)
-      return Double(usage.ru_maxrss) / 1_048_576
-    #endif
+    print(String(format: "peak memory %.0f MB", Clocks.peakMegabytes))
   }
 }

@@ -1,11 +1,5 @@
 import Foundation
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// One quantity against processor time: a table, deterministic counters, and a fitted law.
 struct ScalingSweep {
   /// One measurement.
@@ -76,14 +70,8 @@ struct ScalingSweep {
 
   /// Processor seconds of all threads that work takes.
   static func processorSeconds<Value>(_ work: () throws -> Value) rethrows -> (Value, Double) {
-    let start = processor
+    let start = Clocks.processor
     let value = try work()
-    return (value, processor - start)
-  }
-
-  private static var processor: Double {
-    var time = timespec()
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+    return (value, Clocks.processor - start)
   }
 }
