@@ -2,8 +2,8 @@
 @main
 struct Scaling {
   private static let usage = """
-    usage: Scaling convolution|counting|sampling|cells|descent|circular|bounds [--quick]
-           Scaling baselines|pricing|training|spiral [--quick] [--figures]
+    usage: Scaling convolution|counting|sampling|cells|descent|bounds [--quick]
+           Scaling baselines|circular|pricing|training|spiral [--quick] [--figures]
     --figures writes charts to the folder figures
     """
 
@@ -18,7 +18,7 @@ struct Scaling {
     case ("sampling", nil): try SamplingScaling(isQuick: isQuick).run()
     case ("cells", nil): try CellScaling(isQuick: isQuick).run()
     case ("descent", nil): try DescentComparison.run(isQuick: isQuick)
-    case ("circular", nil): try CircularScaling(isQuick: isQuick).run()
+    case ("circular", nil): try CircularScaling(isQuick: isQuick, figures: figures).run()
     case ("bounds", nil): try BoundComparison(isQuick: isQuick).run()
     case ("baselines", nil): try BaselineGaps(isQuick: isQuick, figures: figures).run()
     case ("pricing", nil):
