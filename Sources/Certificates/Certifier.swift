@@ -9,7 +9,7 @@ public import Tensors
 /// duality then bounds the objective of every network of the class from below (`DualScale`). The dual norm is bounded
 ///
 /// - for gated networks exactly over the gates given, and for linear networks exactly over all filters
-///   (`MaskedDualNorm`),
+///   (`MaskedDualNorm`; with circular filters as large as the images `CircularDualNorm`, without patches),
 /// - for ReLU networks over all filters without enumerating cells (`SpectralDualNorm`), and by branch and bound over all
 ///   cells where that is too loose (`SearchedDualNorm`), which includes max pooling,
 /// - for ReLU networks with many filter entries by moments (`MomentDualNorm`); then other dual points than the gradient may
@@ -106,11 +106,7 @@ public struct Certifier: Sendable {
   func measure(
     _ network: Network, _ view: ProblemView, masks: [[UInt64]]? = nil
   ) throws -> (loss: Double, gradient: Matrix, penalty: Double, decay: Double) {
-    let predictions = CertifiedPredictions(
-      patches: view.allPatches, windows: view.windows, activation: network.activation,
-      filters: network.filters, masks: masks, outputWeights: network.outputWeights,
-      outputBias: network.outputBias
-    ).values()
+    let predictions = view.predictions(of: network, masks: masks)
     let (value, gradient) = loss.valueAndGradient(at: predictions)
     let decay = value + lambda * network.weightDecay
     guard decay.isFinite, gradient.firstNonFiniteIndex == nil else {

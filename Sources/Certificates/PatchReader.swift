@@ -13,12 +13,8 @@ package enum PatchReader {
   /// - Returns: Matrix of shape `[n * K, h]`.
   /// - Throws: `CertificateError` when the images are not of the geometry's size.
   package static func rows(of images: Tensor, geometry: PatchGeometry) throws -> Matrix {
+    try check(images, geometry)
     let (height, width) = (geometry.imageHeight, geometry.imageWidth)
-    guard Array(images.shape.dropFirst()) == [geometry.channels, height, width] else {
-      throw CertificateError(
-        place: "images", expected: "shape [n, \(geometry.channels), \(height), \(width)]",
-        found: "\(images.shape)", advice: "Use images of the size the network was made for.")
-    }
     let n = images.shape[0]
     let (h, count) = (geometry.patchDimension, geometry.patchesPerSample)
     var elements: [Double] = []
@@ -50,6 +46,29 @@ package enum PatchReader {
       }
     }
     return Matrix(rows: n * count, columns: h, elements: elements)
+  }
+
+  /// Whole images as rows, entries in the order channel, row, column.
+  ///
+  /// - Parameters:
+  ///   - images: Batch of shape `[n, channels, height, width]`.
+  ///   - geometry: Patch geometry.
+  /// - Returns: Matrix of shape `[n, channels * height * width]`.
+  /// - Throws: `CertificateError` when the images are not of the geometry's size.
+  static func wholeImages(_ images: Tensor, geometry: PatchGeometry) throws -> Matrix {
+    try check(images, geometry)
+    return Matrix(
+      rows: images.shape[0], columns: images.shape.dropFirst().reduce(1, *),
+      elements: images.elements)
+  }
+
+  private static func check(_ images: Tensor, _ geometry: PatchGeometry) throws {
+    let expected = [geometry.channels, geometry.imageHeight, geometry.imageWidth]
+    guard Array(images.shape.dropFirst()) == expected else {
+      throw CertificateError(
+        place: "images", expected: "shape [n, \(expected[0]), \(expected[1]), \(expected[2])]",
+        found: "\(images.shape)", advice: "Use images of the size the network was made for.")
+    }
   }
 
   /// The pixel that a coordinate of the padded image shows; nil where it shows the zero rim.

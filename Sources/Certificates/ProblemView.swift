@@ -6,8 +6,10 @@ import Tensors
 struct ProblemView {
   /// Patches of the data, in the coordinates of the directions where there are some.
   let patches: PooledPatches
-  /// Patches of the data in their own coordinates.
+  /// Patches of the data in their own coordinates; whole images, with one window, where `circularImages` is set.
   let allPatches: PooledPatches
+  /// The images of a linear architecture with circular filters as large as they are; nil for all others.
+  let circularImages: CircularImages?
   /// Directions that filters are restricted to, `[r, h]`; nil for all filters.
   let directions: Matrix?
   /// Pooling of the responses.
@@ -27,11 +29,17 @@ struct ProblemView {
     gates: Matrix?, directions: Matrix? = nil, threads: Int
   ) throws {
     try Self.checkGates(gates, activation: activation, dimension: geometry.patchDimension)
-    windows = try PatchReader.windows(of: pooling, geometry: geometry)
+    circularImages =
+      directions == nil ? CircularImages(geometry, pooling, activation) : nil
+    windows =
+      circularImages == nil
+      ? try PatchReader.windows(of: pooling, geometry: geometry) : .linear(.identity(1))
     let weights: Matrix? = if case .linear(let weights) = windows { weights } else { nil }
     let allPatches = PooledPatches(
-      rows: try PatchReader.rows(of: images, geometry: geometry), sampleCount: images.shape[0],
-      threads: threads)
+      rows: circularImages == nil
+        ? try PatchReader.rows(of: images, geometry: geometry)
+        : try PatchReader.wholeImages(images, geometry: geometry),
+      sampleCount: images.shape[0], threads: threads)
     let masks = gates.map { Self.distinct(allPatches.patterns(of: $0)) }
     patches = directions.map { Self.project(allPatches, on: $0) } ?? allPatches
     (self.allPatches, self.directions, self.masks) = (allPatches, directions, masks)
@@ -110,6 +118,11 @@ struct ProblemView {
   ) throws -> (norm: Double, kind: Certificate.BoundKind)? {
     let isReLU = subject == .relu || subject == .maxPooledReLU
     guard isReLU else {
+      if let circularImages {
+        let bound = try CircularDualNorm.upperBound(
+          patches.rows, shape: circularImages, dual: dual)
+        return (bound, .exact)
+      }
       guard case .linear(let weights) = windows else { return nil }
       return (
         try MaskedDualNorm.upperBound(patches, weights: weights, masks: masks, dual: dual), .exact

@@ -1,3 +1,4 @@
+import Certificates
 import ConvexPrograms
 import Convolutions
 import Solvers
@@ -107,6 +108,28 @@ struct PreparedTask {
       lambda: lambda)
   }
 
+  /// What a certificate needs of `cells(_:gates:)`, without the program where that is large and not needed.
+  ///
+  /// - Parameters:
+  ///   - configuration: The model flags, with a strength.
+  ///   - gates: Gates of a trained model; sampled ones otherwise.
+  /// - Returns: The plan; for linear networks with circular full-size filters it has no program.
+  /// - Throws: As `cells(_:gates:)`, and `CertificateError` when the data are not finite.
+  func cellsToCertify(
+    _ configuration: TrainingConfiguration, gates: Matrix?
+  ) throws -> CellPlan {
+    guard configuration.activation == .linear, subspace == nil,
+      CircularProgram.isCircular(geometry, pooling),
+      let lambdaMax = try Certifier(images: images, loss: loss, lambda: 0, threads: threads)
+        .lambdaMaxUpperBound(
+          geometry: geometry, pooling: pooling, activation: .linear,
+          hasOutputBias: configuration.outputBias)
+    else { return try cells(configuration, gates: gates) }
+    return CellPlan(
+      program: nil, allCells: nil, gates: nil, lambdaMax: lambdaMax,
+      lambda: try configuration.strength.value(lambdaMax: lambdaMax), isSingleCell: true)
+  }
+
   /// The program over all cells.
   ///
   /// - Throws: `InputError` when the network has several outputs or windows, or there are too many cells.
@@ -133,11 +156,17 @@ struct CellPlan {
   let lambdaMax: Double
   /// Regularization strength.
   let lambda: Double
+  /// Whether the network is linear, and no program was made.
+  var isSingleCell = false
+
+  /// Number of cells of the program; 0 where cells are generated.
+  var cellCount: Int { gates?.rows ?? (program == nil && !isSingleCell ? 0 : 1) }
 
   /// How `lambdaMax` was found.
   var lambdaMaxKind: String {
     if allCells != nil { return "exact over all cells" }
-    return program == nil ? "a lower bound found by ascent" : "exact over these cells"
+    return program == nil && !isSingleCell
+      ? "a lower bound found by ascent" : "exact over these cells"
   }
 }
 

@@ -22,7 +22,7 @@ extension TrainingResult {
       dualNormOverLambda: Finite(certificate.dualNormOverLambda),
       lambda: Finite(certificate.lambda), lambdaMax: Finite(cells.lambdaMax),
       lambdaMaxKind: cells.lambdaMaxKind, neuronCount: certificate.neuronCount,
-      cellCount: cells.gates?.rows ?? (cells.program == nil ? 0 : 1),
+      cellCount: cells.cellCount,
       loss: Finite(certificate.loss),
       regularization: Finite(certificate.regularization),
       trainAccuracy: train.accuracy, testAccuracy: test?.accuracy ?? Finite(nil),
@@ -80,7 +80,7 @@ extension Model {
     let (task, flags) = try phases.time("prepare") {
       try prepared(data, lambda: lambda, backend: backend, threads: threads)
     }
-    let cells = try phases.time("lambda") { try task.cells(flags, gates: gates) }
+    let cells = try phases.time("lambda") { try task.cellsToCertify(flags, gates: gates) }
     let certificate = try phases.time("certify") {
       let certifier = Certifier(
         images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
