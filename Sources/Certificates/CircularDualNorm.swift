@@ -129,7 +129,9 @@ private struct Spectra {
     step = max(1, min(width / 2 + 1, 1 << 21 / width))
   }
 
-  /// The next columns of frequencies; nil after the last. The others are conjugates of these.
+  /// The next columns of frequencies; nil after the last.
+  ///
+  /// The others are conjugates of these.
   mutating func next() -> Block? {
     let end = min(first + step, width / 2 + 1)
     guard first < end else { return nil }

@@ -16,7 +16,8 @@ extension ClosedForm {
       throw refusal(
         "pooled patches",
         "at least a h = \(features.columns) samples for \(problem.windowCount) windows",
-        "\(features.rows)", "Use one window or more samples, or ccnn train.")
+        "\(features.rows)",
+        advice("Use one window or more samples, or ccnn train.", for: problem))
     }
     let gram =
       isTall
@@ -27,7 +28,11 @@ extension ClosedForm {
       throw refusal(
         "pooled patches",
         "orthonormal \(isTall ? "columns" : "rows") up to a scale, within \(whiteningTolerance)",
-        "a relative deviation of \(defect)", "Use ccnn train, which solves the program.")
+        "a relative deviation of \(defect)",
+        advice(
+          problem.geometry.patchesPerSample == 1
+            ? "Whiten the patches (--standardize patch-whiten), or use ccnn train."
+            : "Use ccnn train, which solves the program.", for: problem))
     }
     let beta = Double(problem.sampleCount) * problem.lambda
     return isTall

@@ -118,7 +118,8 @@ private struct WhitenedPatches {
     guard n * count <= h else {
       throw ClosedForm.refusal(
         "patches", "at most h = \(h) stacked patches, so that M M' can be a multiple of I",
-        "\(n * count)", "Use fewer samples or larger filters, or ccnn train.")
+        "\(n * count)",
+        ClosedForm.advice("Use fewer samples or larger filters, or ccnn train.", for: problem))
     }
     rows = problem.stackedPatches
     (scale, defect) = ClosedForm.scale(
@@ -127,7 +128,8 @@ private struct WhitenedPatches {
       throw ClosedForm.refusal(
         "patches",
         "M M' = t^2 I within \(ClosedForm.whiteningTolerance)", "a relative deviation of \(defect)",
-        "Whiten the patches (--standardize patch-whiten), or use ccnn train.")
+        ClosedForm.advice(
+          "Whiten the patches (--standardize patch-whiten), or use ccnn train.", for: problem))
     }
     let map = problem.poolingMap
     var best: (window: Int, weights: [Double], norm: Double) = (0, [], -1)

@@ -72,11 +72,15 @@ public struct ClosedForm: Sendable {
   public init(of problem: TrainingProblem) throws {
     guard let loss = problem.loss as? SquaredLoss else {
       throw Self.refusal(
-        "loss", "squared", problem.loss.name, "Train with --loss squared, or with ccnn train.")
+        "loss", "squared", problem.loss.name,
+        CircularProgram.isCircular(problem.geometry, problem.pooling)
+          ? Self.advice("", for: problem)
+          : "Use --loss squared, or ccnn train, which solves programs of other losses.")
     }
     guard !problem.hasOutputBias else {
       throw Self.refusal(
-        "output bias", "none", "one", "Center the targets, or use ccnn train.")
+        "output bias", "none", "one",
+        "Leave out --output-bias, or use ccnn train, which solves programs with it.")
     }
     switch problem.activation {
     case .relu: self = try Self.whitened(problem, loss.targets)
@@ -109,6 +113,42 @@ public struct ClosedForm: Sendable {
   ) -> ProgramError {
     ProgramError(
       place: "closed form, \(what)", expected: expected, found: found, advice: advice)
+  }
+
+  /// What to do about data that do not meet a condition, where the architecture is what to change first.
+  ///
+  /// - Parameters:
+  ///   - usual: Advice for architectures that can meet the condition.
+  ///   - problem: The problem.
+  /// - Returns: The advice.
+  static func advice(_ usual: String, for problem: TrainingProblem) -> String {
+    let geometry = problem.geometry
+    if geometry.hasBias {
+      return
+        "Leave out --bias: its constant 1 is part of every patch, so patches are not orthogonal "
+        + "even where pixels are. Or use ccnn train."
+    }
+    let isFull = CircularProgram.isCircular(geometry, problem.pooling)
+    guard geometry.padding == .circular, isFull || problem.activation == .linear else {
+      return usual
+    }
+    let size =
+      geometry.isSignal
+      ? "\(geometry.imageWidth)" : "\(geometry.imageHeight)x\(geometry.imageWidth)"
+    let form = "--filter \(size) --stride 1 --pooling none"
+    switch problem.activation {
+    case .linear where isFull:
+      return
+        "The Fourier domain takes one channel or one output, found \(geometry.channels) channels "
+        + "and \(problem.outputCount) outputs. Use ccnn train."
+    case .linear:
+      return "The Fourier domain takes filters as large as the images and one weight per position: "
+        + "\(form). Or use ccnn train."
+    default:
+      return
+        "Circular networks have closed forms with --activation linear \(form), and are solved over "
+        + "all cells with the ReLU after the weights of the positions: --layers 3. Or use ccnn train."
+    }
   }
 
   /// The least of `(1/2) (z - s)^2 + b z` over `z >= 0`.

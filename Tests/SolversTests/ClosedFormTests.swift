@@ -179,4 +179,44 @@ struct ClosedFormTests {
     #expect(try message(.linear, SquaredLoss(targets: many)).contains("orthonormal columns"))
     #expect(try message(.linear, SquaredLoss(targets: targets)).contains("orthonormal rows"))
   }
+
+  /// What to do depends on what cannot be met: the bias, the filter size, or the data.
+  @Test func refusalsNameTheFlagToChange() throws {
+    var random = SeededGenerator(seed: 8)
+    func advice(
+      _ activation: Activation, _ geometry: PatchGeometry, pooling: String = "none",
+      outputs: Int = 1, samples: Int = 9, loss: (any Loss)? = nil
+    ) throws -> String {
+      let targets = random.normalMatrix(rows: samples, columns: outputs)
+      let problem = try TrainingProblem(
+        images: random.normalTensor(
+          shape: [samples, geometry.channels, geometry.imageHeight, geometry.imageWidth]),
+        geometry: geometry, pooling: Pooling(parsing: pooling), activation: activation,
+        loss: loss ?? SquaredLoss(targets: targets), lambda: 0.1)
+      do {
+        _ = try ClosedForm(of: problem)
+        return ""
+      } catch let error as ProgramError { return error.advice }
+    }
+    let small = try PatchGeometry(
+      imageHeight: 3, imageWidth: 4, filterHeight: 2, filterWidth: 4, padding: .circular)
+    let full = try PatchGeometry(length: 6, filterLength: 6, padding: .circular)
+    let channels = try PatchGeometry(channels: 2, length: 3, filterLength: 3, padding: .circular)
+    let withBias = try PatchGeometry(length: 6, filterLength: 5, hasBias: true)
+    let single = try PatchGeometry(length: 6, filterLength: 6)
+    let cut = try PatchGeometry(length: 6, filterLength: 3, stride: 3, padding: .circular)
+    #expect(try advice(.relu, withBias).contains("Leave out --bias"))
+    #expect(try advice(.linear, withBias).contains("Leave out --bias"))
+    #expect(try advice(.linear, small).contains("--filter 3x4 --stride 1 --pooling none"))
+    #expect(try advice(.linear, full, pooling: "sum").contains("--filter 6 --stride 1"))
+    #expect(try advice(.linear, channels, outputs: 2).contains("2 channels and 2 outputs"))
+    let softmax = SoftmaxLoss(classes: [0, 1, 0, 1, 0, 1, 0, 1, 0], count: 2)
+    #expect(
+      try advice(.linear, channels, outputs: 2, loss: softmax).contains("one channel or one output")
+    )
+    #expect(try advice(.relu, full).contains("--layers 3"))
+    #expect(try advice(.linear, single, pooling: "sum").contains("patch-whiten"))
+    #expect(try advice(.relu, cut, samples: 1).contains("patch-whiten"))
+    #expect(try advice(.relu, single, outputs: 2, loss: softmax).contains("--loss squared"))
+  }
 }
