@@ -7,7 +7,8 @@ public struct ClosedFormResult: Sendable, Equatable, Codable {
   /// Version of the package.
   public var version = Package.version
   /// `whitened`, `whitened-scalar`, `linear-columns`, `linear-rows`, `circular`, `circular-program` (solved in the Fourier
-  /// domain to a proven gap, where there is no closed form), or `none`.
+  /// domain to a proven gap, where there is no closed form), `circular-relu-program` (three layers, solved over all
+  /// cells), or `none`.
   public let family: String
   /// `exact`, `lower-bound`, `unknown`, or `none` where no form applies.
   public let verdict: String
@@ -41,6 +42,10 @@ public struct ClosedFormResult: Sendable, Equatable, Codable {
   public let testAccuracy: Finite
   /// Wall-clock seconds.
   public let seconds: Finite
+  /// Layers of the network: 2, or 3 where the ReLU follows the weights of the positions.
+  public var layers = 2
+  /// Number of cells that a program was solved over; null for other forms.
+  public var cellCount: Int?
   /// The model flags.
   public let model: TrainingConfiguration
 
@@ -53,8 +58,12 @@ public struct ClosedFormResult: Sendable, Equatable, Codable {
     switch verdict {
     case "exact" where family == "circular-program":
       return
-        "Solved over all linear networks of this architecture: the optimum is in "
+        "Proven over all linear networks of this architecture: the optimum is in "
         + "[\(lowerBound.value ?? 0), \(objective.value ?? 0)]."
+    case "exact" where family == "circular-relu-program":
+      return
+        "Solved over all \(cellCount ?? 0) cells of circular networks of three layers with one ReLU, any "
+        + "width: the optimum is in [\(lowerBound.value ?? 0), \(objective.value ?? 0)]."
     case "exact": return "Exact: the optimum over all networks of this architecture is \(number)."
     case "lower-bound": return "Not exact: the optimum is above \(number)."
     case "unknown": return "Unknown: the optimum is at least \(number)."

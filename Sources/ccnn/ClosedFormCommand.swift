@@ -12,6 +12,9 @@ struct ClosedFormCommand: ParsableCommand {
       networks on orthonormal pooled patches. Linear networks with --padding circular --pooling none and \
       filters as large as the images: one neuron, in the Fourier domain; where samples are not white their \
       program is solved there to --gap, for every loss. All others need --loss squared, the default here.
+      With --layers 3 the ReLU follows the weights of the positions: circular convolution, one weight per \
+      position, ReLU, output weight, as in --padding circular --pooling none --lambda; one channel, one \
+      real target, and few samples, because the program is solved over all their cells.
       Exit code 2 where the value is not exact, or no form applies.
       """)
 
@@ -22,11 +25,21 @@ struct ClosedFormCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Relative gap of circular networks on samples that are not white, above 0 and below 1.",
-      valueName: "gap"))
-  var gap = 1e-9
+      "2, or 3 for circular networks whose ReLU follows one weight per position.",
+      valueName: "count"))
+  var layers = 2
 
-  @Option(help: ArgumentHelp("Write the model where it is exact.", valueName: "file.safetensors"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Relative gap of circular networks that have no closed form, above 0 and below 1. (default: 1e-9; "
+        + "1e-6 with --layers 3)", valueName: "gap"))
+  var gap: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the model where it is exact; with --layers 3 its tensors, which predict does not read.",
+      valueName: "file.safetensors"))
   var output: String?
 
   func run() throws {
@@ -34,21 +47,36 @@ struct ClosedFormCommand: ParsableCommand {
     let inputs = try data.load(isSignal: configuration.filter.isSignal, seed: common.seed)
     let progress = Progress(isSilent: common.quiet)
     warn(about: inputs, progress)
-    let trainer = Trainer(
-      configuration: configuration, threads: common.threadCount,
-      maximumSeconds: common.maxSeconds ?? .infinity)
-    let (model, result) = try trainer.closedForm(on: inputs)
+    let (result, write) = try solved(inputs, configuration)
     if let json = common.json { try Outputs.write(try JSON.text(of: result), to: json) }
-    if result.isExact, let output { try model?.write(to: output) }
+    if result.isExact, let output { try write(output) }
     if !common.quiet, common.json != "-" {
       print(result.table(data: data.describe(inputs)), terminator: "")
     }
     if !result.isExact {
       throw Failure(
         code: 2,
-        message: "closed-form: expected a value that is exact, found \(result.verdict). "
-          + result.reason)
+        // Where no form applies, the reason says what was expected and found.
+        message: result.verdict == "none"
+          ? result.reason
+          : "closed-form: expected a value that is exact, found \(result.verdict). \(result.reason)"
+      )
     }
+  }
+
+  /// The result, and how its model is written.
+  private func solved(
+    _ inputs: Dataset, _ configuration: TrainingConfiguration
+  ) throws -> (result: ClosedFormResult, write: (String) throws -> Void) {
+    let trainer = Trainer(
+      configuration: configuration, threads: common.threadCount,
+      maximumSeconds: common.maxSeconds ?? .infinity)
+    if layers == 3 {
+      let (network, result) = try trainer.circularReLU(on: inputs)
+      return (result, { try network.write(to: $0, certifiedBy: result) })
+    }
+    let (found, result) = try trainer.closedForm(on: inputs)
+    return (result, { try found?.write(to: $0) })
   }
 
   private func checkedConfiguration() throws -> TrainingConfiguration {
@@ -63,10 +91,44 @@ struct ClosedFormCommand: ParsableCommand {
         "--activation", value: "gated", expected: "relu or linear",
         advice: "Gated networks are solved by ccnn train.")
     }
+    if layers != 2 { checkLayers(&problems) }
     try problems.throwIfAny()
     try Outputs.check([("--output", output), ("--json", common.json)])
-    configuration.gap = gap
+    configuration.gap = gap ?? (layers == 3 ? 1e-6 : 1e-9)
     return configuration
+  }
+
+  /// Adds what does not go with three layers to a list.
+  private func checkLayers(_ problems: inout OptionProblems) {
+    guard layers == 3 else {
+      return problems.add(
+        "--layers", value: "\(layers)", expected: "2 or 3", advice: "Leave the flag out for 2.")
+    }
+    func require(_ option: String, _ value: String, _ expected: String, _ advice: String) {
+      guard value != expected else { return }
+      problems.add(option, value: value, expected: "\(expected) with --layers 3", advice: advice)
+    }
+    require("--activation", model.activation, "relu", "Linear circular networks have two layers.")
+    require("--padding", model.patches.padding, "circular", "Name --padding circular.")
+    require("--pooling", model.pooling, "none", "Every position has its own weight.")
+    require("--loss", model.loss ?? "squared", "squared", "Leave the flag out.")
+    require("--stride", "\(model.patches.stride)", "1", "Leave the flag out.")
+    for (flag, isGiven) in [("--bias", model.patches.bias), ("--output-bias", model.outputBias)]
+    where isGiven {
+      problems.add(
+        flag, value: flag, expected: "no such flag with --layers 3", advice: "Leave it out.")
+    }
+    if model.standardize == "patch-whiten" {
+      problems.add(
+        "--standardize", value: "patch-whiten", expected: "none, global or pixel with --layers 3",
+        advice: "Whitened patches are no images, and have no circular convolution.")
+    }
+    if model.lambda == nil {
+      problems.add(
+        "--lambda", value: model.lambdaRatio.map { "--lambda-ratio \($0)" } ?? "none",
+        expected: "a number > 0 with --layers 3",
+        advice: "Their lambdaMax is not known in advance; name the strength itself.")
+    }
   }
 }
 
@@ -76,12 +138,15 @@ extension ClosedFormResult {
     var table = Table("ccnn closed-form   version \(version)")
     table.add("data", data)
     table.add("model", model.summary)
+    if layers == 3 {
+      table.add("layers", "3: circular convolution, weights of positions, ReLU, output weight")
+    }
     table.add("form", family)
     table.add("reason", reason)
     if let spikeFree { table.add("spike-free patches", spikeFree) }
     if let lambda = lambda.value {
-      table.add(
-        "lambda", "\(digits(lambda, "%.6g")), lambdaMax \(digits(lambdaMax.value, "%.6g")) (exact)")
+      let largest = lambdaMax.value.map { ", lambdaMax \(digits($0, "%.6g")) (exact)" }
+      table.add("lambda", digits(lambda, "%.6g") + (largest ?? ""))
     }
     if let value = value.value { table.add("value", digits(value, "%.15g")) }
     if let threshold = threshold.value {
