@@ -50,6 +50,19 @@ public struct ConeSearch: PricingOracle {
 }
 
 extension ConeSearch {
+  /// What rounding may hide in the bound of a cone; see `ConeSearch`.
+  ///
+  /// - Parameters:
+  ///   - correlation: The function bounded.
+  ///   - depth: Largest depth of a cone.
+  /// - Returns: An absolute margin.
+  static func roundingMargin(of correlation: PooledCorrelation, depth: Int) -> Double {
+    let h = Double(correlation.patchDimension)
+    let spread = h * h.squareRoot()
+    let terms = 4 * spread * (h + 4) + 4 * spread * Double(depth + 8)
+    return 2 * spread * correlation.roundingError + correlation.mass * terms * 0x1p-52
+  }
+
   /// Cones that cover the space: orthants up to dimension 6, then those of a regular simplex.
   ///
   /// - Parameter h: Patch dimension.

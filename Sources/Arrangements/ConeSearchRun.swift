@@ -36,12 +36,7 @@ struct ConeSearchRun {
   }
 
   /// What rounding may hide in a bound; see `ConeSearch`.
-  private var margin: Double {
-    let h = Double(correlation.patchDimension)
-    let spread = h * h.squareRoot()
-    let terms = 4 * spread * (h + 4) + 4 * spread * Double(deepest + 8)
-    return 2 * spread * correlation.roundingError + correlation.mass * terms * 0x1p-52
-  }
+  private var margin: Double { ConeSearch.roundingMargin(of: correlation, depth: deepest) }
 
   mutating func solve() -> Pricing {
     if let starts = request.starts {

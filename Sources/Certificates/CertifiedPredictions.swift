@@ -54,7 +54,38 @@ struct CertifiedPredictions {
     return result
   }
 
+  /// What every neuron contributes for output weights of its own.
+  ///
+  /// - Returns: Predictions of the neurons one by one, `[n c, m]`: row `i c + t` is output `t` of sample `i`.
+  /// - Complexity: O(`n K m h`) time.
+  func neuronOutputs() -> Matrix {
+    let (n, c, m, a) = (patches.sampleCount, outputWeights.columns, filters.rows, windows.count)
+    var result = Matrix(rows: n * c, columns: m)
+    guard m > 0 else { return result }
+    result.elements.withUnsafeMutableBufferPointer { result in
+      nonisolated(unsafe) let result = result
+      Parallel.forEachChunk(of: n, chunk: 32, threads: patches.threads) { _, samples in
+        let features = features(samples)
+        for (s, i) in samples.enumerated() {
+          for j in 0..<m {
+            for t in 0..<c {
+              var sum = 0.0
+              for q in 0..<a { sum += features[s, j * a + q] * outputWeights[j * a + q, t] }
+              result[(i * c + t) * m + j] = sum
+            }
+          }
+        }
+      }
+    }
+    return result
+  }
+
   private func values(_ samples: Range<Int>) -> Matrix {
+    BLAS.product(features(samples), .plain, outputWeights)
+  }
+
+  /// Pooled responses of some samples, `[samples, m a]`.
+  private func features(_ samples: Range<Int>) -> Matrix {
     let (count, h, m, a) = (
       patches.patchesPerSample, patches.patchDimension, filters.rows, windows.count
     )
@@ -72,7 +103,7 @@ struct CertifiedPredictions {
         }
       }
     }
-    return BLAS.product(features, .plain, outputWeights)
+    return features
   }
 
   private func activate(_ responses: inout Matrix, firstRow: Int) {

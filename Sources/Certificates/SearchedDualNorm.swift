@@ -24,15 +24,7 @@ enum SearchedDualNorm {
   ) throws -> (norm: Double, kind: Certificate.BoundKind)? {
     let h = patches.patchDimension
     guard effort.method == .exact || h <= ConeSearch.largestDimension else { return nil }
-    let terms =
-      switch windows {
-      case .linear(let weights): PatchTerms(patches: patches.rows, weights: weights)
-      case .maximum(let windows):
-        PatchTerms(
-          patches: patches.rows, maximumOver: owners(of: windows, count: patches.patchesPerSample),
-          windowCount: windows.count)
-      }
-    let correlation = terms.correlation(with: dual)
+    let correlation = correlation(patches, windows: windows, dual: dual)
     guard effort.method != .exact || AngularSweep.supports(correlation) else {
       throw CertificateError(
         place: "exact bound",
@@ -52,6 +44,21 @@ enum SearchedDualNorm {
     // A sweep that was not finished knows no more than the mass.
     guard pricing.upperBound.isFinite, !sweeps || pricing.isExact else { return nil }
     return (pricing.upperBound, sweeps ? .exact : .branch)
+  }
+
+  /// The function whose largest norm over unit filters is the dual norm.
+  static func correlation(
+    _ patches: PooledPatches, windows: PooledWindows, dual: Matrix
+  ) -> PooledCorrelation {
+    let terms =
+      switch windows {
+      case .linear(let weights): PatchTerms(patches: patches.rows, weights: weights)
+      case .maximum(let windows):
+        PatchTerms(
+          patches: patches.rows, maximumOver: owners(of: windows, count: patches.patchesPerSample),
+          windowCount: windows.count)
+      }
+    return terms.correlation(with: dual)
   }
 
   /// The window of each position, which lies in exactly one.

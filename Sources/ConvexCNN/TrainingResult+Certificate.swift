@@ -119,7 +119,7 @@ extension Model {
     ).multipliers(for: network)
   }
 
-  private func prepared(
+  func prepared(
     _ data: Dataset, lambda: Double?, backend: ConvolutionBackend, threads: Int
   ) throws -> (PreparedTask, TrainingConfiguration) {
     try samples.check(data.train)

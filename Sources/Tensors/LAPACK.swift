@@ -125,4 +125,29 @@ public enum LAPACK {
     guard info == 0 else { throw Failure(routine: "dpotrs", info: Int(info)) }
     return x.transposed
   }
+
+  /// Solves `A X = B` for a square matrix by LU factorisation with partial pivoting.
+  ///
+  /// - Parameters:
+  ///   - matrix: Matrix of shape `[d, d]`.
+  ///   - rightHandSides: Matrix of shape `[d, c]`.
+  /// - Returns: Matrix `X` of shape `[d, c]`.
+  /// - Throws: `Failure` when the matrix is singular to working precision.
+  /// - Complexity: O(`d^3 + d^2 c`).
+  public static func solve(_ matrix: Matrix, _ rightHandSides: Matrix) throws -> Matrix {
+    precondition(matrix.rows == matrix.columns, "solve: matrix is not square")
+    precondition(
+      rightHandSides.rows == matrix.rows,
+      "solve: \(matrix.rows) equations, right-hand side of \(rightHandSides.rows)")
+    guard matrix.rows > 0, rightHandSides.columns > 0 else { return rightHandSides }
+    var a = matrix.transposed
+    var x = rightHandSides.transposed
+    var (n, count) = (Int32(matrix.rows), Int32(rightHandSides.columns))
+    var (lda, ldb) = (n, n)
+    var pivots = [Int32](repeating: 0, count: matrix.rows)
+    var info: Int32 = 0
+    dgesv_(&n, &count, &a.elements, &lda, &pivots, &x.elements, &ldb, &info)
+    guard info == 0 else { throw Failure(routine: "dgesv", info: Int(info)) }
+    return x.transposed
+  }
 }

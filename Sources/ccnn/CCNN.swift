@@ -16,7 +16,7 @@ struct CCNN: ParsableCommand {
     subcommands: [
       TrainCommand.self, CertifyCommand.self, PredictCommand.self, EvaluateCommand.self,
       BaselineCommand.self, ImportCommand.self, EnumerateCommand.self,
-      ClosedFormCommand.self, CopositiveCommand.self,
+      ClosedFormCommand.self, CopositiveCommand.self, OptimalSetCommand.self, PruneCommand.self,
     ])
 
   static func main() {
