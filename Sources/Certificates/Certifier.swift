@@ -217,7 +217,7 @@ public struct Certifier: Sendable {
     }
   }
 
-  private func checkData() throws {
+  func checkData() throws {
     guard lambda >= 0, lambda.isFinite else {
       throw CertificateError(
         place: "lambda", expected: "a finite number not below 0", found: "\(lambda)",

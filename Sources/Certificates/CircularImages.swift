@@ -21,6 +21,9 @@ package struct CircularImages: Sendable {
   /// Pixels `d` of one channel.
   package var pixelCount: Int { height * width }
 
+  /// Images of one channel.
+  init(height: Int, width: Int) { (channels, self.height, self.width) = (1, height, width) }
+
   /// The images of an architecture; nil when it is another one.
   package init?(_ geometry: PatchGeometry, _ pooling: Pooling, _ activation: Activation) {
     guard activation == .linear, pooling.kind == .none, geometry.padding == .circular,

@@ -62,7 +62,7 @@ public struct ClosedFormResult: Sendable, Equatable, Codable {
         + "[\(lowerBound.value ?? 0), \(objective.value ?? 0)]."
     case "exact" where family == "circular-relu-program":
       return
-        "Solved over all \(cellCount ?? 0) cells of circular networks of three layers with one ReLU, any "
+        "Proven over all \(cellCount ?? 0) cells of circular networks of three layers with one ReLU, any "
         + "width: the optimum is in [\(lowerBound.value ?? 0), \(objective.value ?? 0)]."
     case "exact": return "Exact: the optimum over all networks of this architecture is \(number)."
     case "lower-bound": return "Not exact: the optimum is above \(number)."

@@ -1,3 +1,4 @@
+import Certificates
 import ConvexPrograms
 import Convolutions
 import Solvers
@@ -13,8 +14,7 @@ extension Trainer {
   /// - Returns: The network of lowest objective, and what is proven about it.
   /// - Throws: `ProgramError` when there are several channels or outputs, or too many unknowns; `ArrangementError` when there
   ///   are too many cells; `InputError` when flags and data do not go together or there is no strength.
-  /// - Accuracy: The objective is recomputed through the layers; the lower bound is that of the solver's multipliers in
-  ///   double precision, without a margin for rounding.
+  /// - Accuracy: Objective and lower bound are the verifier's, which recomputes both over cells that it enumerates.
   public func circularReLU(
     on data: Dataset
   ) throws -> (network: CircularReLUNetwork, result: ClosedFormResult) {
@@ -39,28 +39,31 @@ extension Trainer {
     let solution = try CircularReLUSolver().solve(
       program,
       limits: SolveLimits(
-        relativeGap: flags.gap, iterations: 1_000_000, seconds: maximumSeconds,
+        relativeGap: 0.5 * flags.gap, iterations: 1_000_000, seconds: maximumSeconds,
         isInterrupted: isInterrupted))
     let network = CircularReLUNetwork(
       combined: solution.filters, signs: solution.outputSigns, spectrum: program.spectrum)
-    let objective = network.objective(on: program.samples, loss: loss, lambda: lambda)
-    let gap = max(0, objective - solution.lowerBound) / objective
-    let isExact = gap <= flags.gap
+    let certificate = try Certifier(
+      images: task.images, loss: loss, lambda: lambda, threads: threads
+    ).certify(network, evidence: solution.evidence)
+    let isExact = certificate.relativeGap <= flags.gap
     var result = ClosedFormResult(
       family: "circular-relu-program", verdict: isExact ? "exact" : "unknown",
       reason:
         "There is no closed form; the program over all \(program.blockCount / 2) cells was solved by "
-        + "\(solution.iterations) steps (\(solution.status.rawValue)). The lower bound is that of the "
-        + "solver's multipliers, without a margin for rounding."
+        + "\(solution.iterations) steps (\(solution.status.rawValue)). The verifier enumerated the "
+        + "cells and checked the multipliers."
         + (isExact
           ? "" : " Raise --max-seconds, or ask for a larger --gap than \(flags.gap)."),
-      value: Finite(isExact ? objective : solution.lowerBound), objective: Finite(objective),
-      lowerBound: Finite(solution.lowerBound), relativeGap: Finite(gap), lambda: Finite(lambda),
+      value: Finite(isExact ? certificate.objective : certificate.lowerBound),
+      objective: Finite(certificate.objective),
+      lowerBound: Finite(certificate.lowerBound), relativeGap: Finite(certificate.relativeGap),
+      lambda: Finite(lambda),
       lambdaMax: Finite(nil), threshold: Finite(nil), spectrum: [], defect: Finite(nil),
       spikeFree: nil, neuronCount: network.neuronCount, trainAccuracy: Finite(nil),
       testAccuracy: Finite(nil), seconds: Finite(watch.seconds), model: flags)
     result.layers = 3
-    result.cellCount = program.blockCount / 2
+    result.cellCount = certificate.cellCount
     return (network, result)
   }
 }

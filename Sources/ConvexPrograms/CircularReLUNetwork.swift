@@ -21,6 +21,29 @@ public struct CircularReLUNetwork: Sendable, Equatable {
   /// Number of neurons `m`.
   public var neuronCount: Int { outputWeights.count }
 
+  /// A network with given weights.
+  ///
+  /// - Parameters:
+  ///   - height: Rows of an image.
+  ///   - width: Columns of an image.
+  ///   - filters: `[m, height * width]`, of length one.
+  ///   - positionWeights: `[m, height * width]`.
+  ///   - outputWeights: Length `m`.
+  public init(
+    height: Int, width: Int, filters: Matrix, positionWeights: Matrix, outputWeights: [Double]
+  ) {
+    let shape = [outputWeights.count, height * width]
+    precondition(
+      [filters.rows, filters.columns] == shape
+        && [positionWeights.rows, positionWeights.columns] == shape,
+      "CircularReLUNetwork: expected two matrices of shape \(shape), found "
+        + "[\(filters.rows), \(filters.columns)] and "
+        + "[\(positionWeights.rows), \(positionWeights.columns)]")
+    (self.height, self.width) = (height, width)
+    (self.filters, self.positionWeights) = (filters, positionWeights)
+    self.outputWeights = outputWeights
+  }
+
   /// The cheapest network of given neurons `(x . v_j)_+`, each with a sign.
   ///
   /// With plain transforms, `V_f = U_f W_f`: the moduli `|V_f|` are shared equally, the phases go to `w`. Then

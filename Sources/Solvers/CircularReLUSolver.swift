@@ -23,8 +23,10 @@ public struct CircularReLUSolver: Sendable {
     public let outputSigns: [Double]
     /// Objective of the network of these filters, recomputed with ReLU: an upper bound of the optimum.
     public let objective: Double
-    /// Proven lower bound of the optimum.
+    /// Lower bound of the optimum, in double precision without a margin for rounding.
     public let lowerBound: Double
+    /// What proves that bound, for a verifier.
+    public let evidence: CircularReLUDual
     /// Iterations taken.
     public let iterations: Int
     /// How the solve ended.
@@ -62,7 +64,7 @@ public struct CircularReLUSolver: Sendable {
       let isLast = state.iteration >= limits.iterations
       let interruption = limits.interruption(since: watch)
       if isLast || interruption != nil || state.iteration % 50 == 0 {
-        let measured = state.measure(program, bound: best?.lowerBound ?? 0)
+        let measured = state.measure(program, after: best)
         if measured.objective <= best?.objective ?? .infinity { best = measured }
         let current = best ?? measured
         let gap = (current.objective - measured.lowerBound) / current.objective
@@ -71,13 +73,13 @@ public struct CircularReLUSolver: Sendable {
           return Solution(
             filters: current.filters, outputSigns: current.outputSigns,
             objective: current.objective, lowerBound: measured.lowerBound,
-            iterations: state.iteration,
+            evidence: measured.evidence, iterations: state.iteration,
             status: isDone ? .solved : interruption ?? .iterationLimit)
         }
         best = Solution(
           filters: current.filters, outputSigns: current.outputSigns,
           objective: current.objective, lowerBound: measured.lowerBound,
-          iterations: state.iteration, status: .iterationLimit)
+          evidence: measured.evidence, iterations: state.iteration, status: .iterationLimit)
       }
       state.step(program)
     }
@@ -148,7 +150,8 @@ public struct CircularReLUSolver: Sendable {
       }
     }
 
-    func measure(_ program: CircularReLUProgram, bound: Double) -> Solution {
+    /// The network of the point, and the better of its bound and an earlier one.
+    func measure(_ program: CircularReLUProgram, after earlier: Solution?) -> Solution {
       // Blocks without weight are no neurons.
       let norms = program.norms(of: s)
       let floor = 1e-12 * (norms.max() ?? 0)
@@ -170,9 +173,17 @@ public struct CircularReLUSolver: Sendable {
         loss: program.loss, gradient: gradient,
         largestScale: norm > 0 ? program.lambda / norm : .infinity
       ).value
+      var multipliers = coneMultipliers
+      for e in multipliers.elements.indices { multipliers.elements[e] *= -rho }
+      let evidence = CircularReLUDual(
+        point: gradient.elements, signs: program.signs, outputSigns: program.outputSigns,
+        multipliers: multipliers)
+      let isBetter = value > earlier?.lowerBound ?? -.infinity
       return Solution(
         filters: filters, outputSigns: signs, objective: loss + program.lambda * penalty,
-        lowerBound: max(bound, value), iterations: iteration, status: .iterationLimit)
+        lowerBound: max(0, earlier?.lowerBound ?? 0, value),
+        evidence: isBetter ? evidence : earlier?.evidence ?? evidence, iterations: iteration,
+        status: .iterationLimit)
     }
   }
 }

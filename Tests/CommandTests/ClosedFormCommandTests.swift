@@ -161,7 +161,7 @@ struct ClosedFormCommandTests {
       folder, Self.circular + ["--json", "r.json", "--output", "m.safetensors"])
     #expect(output.code == 0)
     // Five samples in general position in four dimensions: 2 (1 + 4 + 6 + 4) cells.
-    #expect(output.out.contains("Solved over all 30 cells of circular networks of three layers"))
+    #expect(output.out.contains("Proven over all 30 cells of circular networks of three layers"))
     #expect(output.out.contains("weights of positions, ReLU"))
     let result = try JSONDecoder().decode(
       ClosedFormResult.self, from: Data(contentsOf: folder.url.appendingPathComponent("r.json")))
