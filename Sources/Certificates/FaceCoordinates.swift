@@ -1,0 +1,136 @@
+import Arrangements
+import ConvexPrograms
+import Tensors
+
+/// The face of the arrangement in which the filter of a neuron lies, and the linear map of the neuron there.
+struct FaceCoordinates {
+  /// Rows that the neuron passes on, packed 64 to a word; those on the face's hyperplanes are not among them.
+  let mask: [UInt64]
+  /// Orthonormal basis of the face's span, `[k, h]`.
+  let basis: Matrix
+  /// Unit normals of the hyperplanes through the filter, `[l, h]`.
+  let normals: Matrix
+  /// Rows on each of these hyperplanes, and whether they are on the side of the normal.
+  let rowsOnLine: [[(row: Int, isPositive: Bool)]]
+
+  /// Sines of angles up to this count as zero: the filter lies on the hyperplane.
+  static let kinkTolerance = 1e-7
+
+  /// The face of a filter.
+  ///
+  /// - Parameters:
+  ///   - filter: Filter of length `h`, not zero.
+  ///   - patches: Data.
+  ///   - lines: Their hyperplanes.
+  /// - Throws: `LAPACK.Failure` when a factorization fails.
+  init(of filter: [Double], _ patches: PooledPatches, _ lines: EssentialRows) throws {
+    let h = filter.count
+    let length = BLAS.norm(filter)
+    let products = BLAS.product(
+      lines.rows, .plain, Matrix(rows: h, columns: 1, elements: filter)
+    ).elements
+    var position = [Int](repeating: -1, count: lines.lineCount)
+    var normals: [Double] = []
+    var count = 0
+    for line in 0..<lines.lineCount {
+      let row = Array(lines.rows.row(line))
+      let size = BLAS.norm(row)
+      guard abs(products[line]) <= Self.kinkTolerance * size * length else { continue }
+      position[line] = count
+      count += 1
+      normals += row.map { $0 / size }
+    }
+    var rowsOnLine = [[(row: Int, isPositive: Bool)]](repeating: [], count: count)
+    var mask = [UInt64](repeating: 0, count: (patches.rows.rows + 63) / 64)
+    for row in 0..<patches.rows.rows {
+      let line = lines.lineOfRow[row]
+      guard line >= 0 else { continue }
+      let isPositive = lines.signOfRow[row] > 0
+      if position[line] >= 0 {
+        rowsOnLine[position[line]].append((row, isPositive))
+      } else if (products[line] > 0) == isPositive {
+        mask[row >> 6] |= 1 << UInt64(row & 63)
+      }
+    }
+    (self.mask, self.rowsOnLine) = (mask, rowsOnLine)
+    self.normals = Matrix(rows: count, columns: h, elements: normals)
+    basis = try Self.complement(of: self.normals, dimension: h)
+  }
+
+  /// The whole space, for a neuron that is linear on the rows of a mask.
+  init(mask: [UInt64], dimension: Int) {
+    self.mask = mask
+    basis = .identity(dimension)
+    normals = Matrix(rows: 0, columns: dimension)
+    rowsOnLine = []
+  }
+
+  /// An orthonormal basis of the vectors orthogonal to all rows.
+  private static func complement(of rows: Matrix, dimension: Int) throws -> Matrix {
+    guard rows.rows > 0 else { return .identity(dimension) }
+    let gram = BLAS.product(rows, .transposed, rows, .plain)
+    let (values, vectors) = try LAPACK.symmetricEigen(gram)
+    return vectors.selectingRows(values.indices.filter { values[$0] <= 1e-12 * (values.last ?? 1) })
+  }
+
+  /// The ways out of the face along its hyperplanes.
+  ///
+  /// - Parameter limit: Most sets of hyperplanes tried.
+  /// - Returns: Unit rays, orthogonal to the face, of the cells in which its hyperplanes cut the space; nil when there are
+  ///   too many.
+  /// - Throws: `LAPACK.Failure` when a factorization fails.
+  func leavingRays(limit: Int) throws -> [[Double]]? {
+    let (values, vectors) = try LAPACK.symmetricEigen(
+      BLAS.product(normals, .transposed, normals, .plain))
+    let span = vectors.selectingRows(
+      values.indices.filter { values[$0] > 1e-12 * (values.last ?? 0) })
+    let k = span.rows
+    let inside = BLAS.product(normals, .plain, span, .transposed)
+    var result: [[Double]] = []
+    func add(_ coordinates: [Double]) {
+      let ray = BLAS.product(Matrix([coordinates]), .plain, span).elements
+      result.append(ray)
+      result.append(ray.map { -$0 })
+    }
+    guard k > 1 else {
+      add([1])
+      return result
+    }
+    var chosen = Array(0..<k - 1)
+    var tried = 0
+    while true {
+      tried += 1
+      guard tried <= limit else { return nil }
+      let rows = inside.selectingRows(chosen)
+      let (values, vectors) = try LAPACK.symmetricEigen(
+        BLAS.product(rows, .transposed, rows, .plain))
+      if values[1] > 1e-10 { add(Array(vectors.row(0))) }
+      // The next set in lexicographic order.
+      guard let place = (0..<k - 1).last(where: { chosen[$0] < normals.rows - (k - 1) + $0 })
+      else { return result }
+      chosen[place] += 1
+      for later in place + 1..<max(place + 1, k - 1) { chosen[later] = chosen[later - 1] + 1 }
+    }
+  }
+
+  /// `sum_k P[q, k] x_ik` over the rows passed on, `[samples, a, h]`.
+  func pooled(
+    _ patches: PooledPatches, weights: Matrix, samples: Range<Int>
+  ) -> [Double] {
+    let (a, h, count) = (weights.rows, patches.patchDimension, patches.patchesPerSample)
+    var result = [Double](repeating: 0, count: samples.count * a * h)
+    for (s, i) in samples.enumerated() {
+      for k in 0..<count {
+        let r = i * count + k
+        guard (mask[r >> 6] >> UInt64(r & 63)) & 1 == 1 else { continue }
+        for q in 0..<a {
+          let weight = weights[q, k]
+          guard weight != 0 else { continue }
+          let target = (s * a + q) * h
+          for e in 0..<h { result[target + e] += weight * patches.rows.elements[r * h + e] }
+        }
+      }
+    }
+    return result
+  }
+}
