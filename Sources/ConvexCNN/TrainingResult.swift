@@ -48,7 +48,8 @@ public struct TrainingResult: Sendable, Equatable, Codable {
   public var lambdaMaxKind: String
   /// Number of neurons of the network.
   public var neuronCount: Int
-  /// Number of cells the program was solved over.
+  /// Number of cells the program was solved over; where cells are generated and for Frank-Wolfe, the patterns that the
+  /// filters of the network have, under max pooling of winners.
   public var cellCount: Int
   /// Mean loss.
   public var loss: Finite

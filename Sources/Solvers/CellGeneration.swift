@@ -78,7 +78,8 @@ public struct CellGeneration: Sendable {
     public let isPricingExact: Bool
     /// Rounds run.
     public let rounds: Int
-    /// Filters that pricing found, each in its own cell or on a boundary, summed over the rounds.
+    /// Patterns that the filters of the network have (`TrainingProblem.patternCount`): cells with linear pooling, cells
+    /// merged by winners under max pooling.
     public let cellCount: Int
     /// Seconds per phase: pricing, pricing of all cells, master, polish, Newton steps.
     public let phases: [(name: String, seconds: Double)]

@@ -13,7 +13,6 @@ struct CellGenerationRun {
   var objective: Objective
   var round = 0
   var slowRounds = 0
-  var cellCount = 0
   var ratio = Double.infinity
   var estimatedGap = 1.0
   var oracle: (any PricingOracle)?
@@ -67,7 +66,7 @@ struct CellGenerationRun {
       network: network, status: status, objective: objective, dualNormRatio: ratio,
       estimatedGap: estimatedGap, provenGap: provenGap, pricedNodeCount: pricedNodeCount,
       isPricingExact: isPricingExact,
-      rounds: round, cellCount: cellCount,
+      rounds: round, cellCount: problem.patternCount(of: network.filters),
       phases: ["pricing", "all cells", "master", "polish", "newton"].map { ($0, seconds[$0] ?? 0) })
   }
 
@@ -134,7 +133,6 @@ struct CellGenerationRun {
   mutating func extend(by filters: Matrix) throws {
     let room = max(0, settings.maximumNeurons - network.neuronCount)
     let added = filters.selectingRows(Array(0..<min(room, filters.rows)))
-    cellCount += added.rows
     network = try Network(
       geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
       filters: Matrix(

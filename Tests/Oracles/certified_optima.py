@@ -6,8 +6,10 @@ the package:
     python3 -m venv /tmp/oracle && /tmp/oracle/bin/pip install cvxpy==1.9.3 clarabel==0.11.1
     /tmp/oracle/bin/python -W ignore Tests/Oracles/certified_optima.py > Tests/TestSupport/CertifiedOptimum+Rows.swift
 
-and with --output-bias Tests/TestSupport/CertifiedOptimum+BiasedRows.swift, whose networks have an output bias that no penalty
-counts.
+with --output-bias Tests/TestSupport/CertifiedOptimum+BiasedRows.swift, whose networks have an output bias that no penalty
+counts, and with --max-pooling Tests/TestSupport/CertifiedOptimum+PooledRows.swift: maxima over several windows, with
+several outputs, and of filters of length 3; with --inexact Tests/TestSupport/CertifiedOptimum+InexactRows.swift, found by trying
+seeds from 400 on with copositive_relaxations.py.
 
 Committed rows: cvxpy 1.9.3, clarabel 0.11.1, numpy 2.4.6, scipy 1.17.1, 27 November 2026.
 
@@ -20,7 +22,7 @@ completely positive, so this is exact for filters of length 2, 3 and 4.
 Verification, in numpy. Lower bound: the multipliers of the predictions, scaled by the exact dual norm (the largest over
 all faces of the arrangement, each by the top eigenvector of its span). Upper bound: a network with the filters where the
 dual norm is attained, output weights by Clarabel, objective by a plain forward pass. A row is printed only when the two
-agree to 1e-7 relative (all agree to 1e-11); a few rounds of column generation close what the accuracy of the solver leaves open.
+agree to 1e-7 relative (all agree to 2e-11); a few rounds of column generation close what the accuracy of the solver leaves open.
 With an output bias the multipliers are made to sum to zero over the samples, up to 1e-14.
 """
 
@@ -397,6 +399,39 @@ BIASED_CASES = [
     ("softmax, h 3", 212, 6, 5, 3, "sum", "softmax", 3, 0.3),
 ]
 
+# (as above), with maxima over windows, for several outputs, of longer filters
+POOLED_CASES = [
+    ("two windows", 301, 6, 6, 2, "max:1x2", "squared", 1, 0.1),
+    ("two windows", 302, 7, 7, 2, "max:1x2", "squared", 1, 0.2),
+    ("two outputs", 303, 6, 5, 2, "max", "squared", 2, 0.3),
+    ("two outputs", 304, 7, 5, 2, "max", "squared", 2, 0.2),
+    ("two windows, two outputs", 305, 6, 6, 2, "max:1x2", "squared", 2, 0.3),
+    ("two windows, logistic", 306, 8, 6, 2, "max:1x2", "logistic", 1, 0.3),
+    ("softmax", 307, 8, 5, 2, "max", "softmax", 3, 0.2),
+    ("two windows, softmax", 308, 7, 6, 2, "max:1x2", "softmax", 3, 0.2),
+    ("h 3", 309, 3, 5, 3, "max", "squared", 1, 0.1),
+    ("h 3, two windows", 310, 3, 6, 3, "max:1x2", "squared", 1, 0.1),
+    ("h 3, two outputs", 311, 3, 4, 3, "max", "squared", 2, 0.2),
+]
+
+# (as above), dense networks of filters of length 4 whose doubly nonnegative relaxation lies below the optimum
+INEXACT_CASES = [
+    ("dense, h 4", 406, 6, 4, 4, "sum", "squared", 2, 0.3),
+    ("dense, h 4", 408, 7, 4, 4, "sum", "squared", 3, 0.3),
+    ("dense, h 4", 413, 7, 4, 4, "sum", "squared", 3, 0.3),
+]
+
+# name of the list, title, option and cases of each file
+LISTS = [
+    ("all", "All problems without an output bias.", "", CASES),
+    ("withOutputBias", "Problems whose networks have an output bias.", " --output-bias", BIASED_CASES),
+    ("withMaxPooling", "More problems with max pooling.", " --max-pooling", POOLED_CASES),
+    (
+        "withInexactRelaxation", "Problems whose doubly nonnegative relaxation lies below the optimum.",
+        " --inexact", INEXACT_CASES,
+    ),
+]
+
 
 def row(case, has_output_bias):
     name, seed, n, length, h, pooling, loss, outputs, beta = case
@@ -427,19 +462,18 @@ if __name__ == "__main__":
     versions = f"cvxpy {cp.__version__}, clarabel {clarabel.__version__}, numpy {np.__version__}, scipy {scipy.__version__}"
     print(versions, file=sys.stderr)
     arguments = sys.argv[1:]
-    has_output_bias = "--output-bias" in arguments
-    option = " --output-bias" if has_output_bias else ""
-    title = "Problems whose networks have an output bias." if has_output_bias else "All problems without an output bias."
+    options = [a for a in arguments if a.startswith("--")]
+    chosen = [int(a) for a in arguments if a not in options]
+    ((name, title, option, cases),) = [row for row in LISTS if row[2].strip() == "".join(options)]
     print(
         f"extension CertifiedOptimum {{\n"
         f"  /// {title}\n"
         f"  ///\n"
         f"  /// Printed by `Tests/Oracles/certified_optima.py{option}`, {datetime.date.today():%-d %B %Y}:\n"
         f"  /// {versions}.\n"
-        f"  public static let {'withOutputBias' if has_output_bias else 'all'} = ["
+        f"  public static let {name} = ["
     )
-    chosen = [int(a) for a in arguments if a != "--output-bias"]
-    for case in BIASED_CASES if has_output_bias else CASES:
+    for case in cases:
         if not chosen or case[1] in chosen:
-            row(case, has_output_bias)
+            row(case, cases is BIASED_CASES)
     print("  ]\n}")
