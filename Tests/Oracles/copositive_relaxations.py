@@ -1,7 +1,7 @@
 """Nuclear and doubly nonnegative relaxations of ReLU CNN training problems over all cells, by CVXPY and Clarabel.
 
-Prints Tests/TestSupport/CertifiedOptimum+Relaxations.swift (the log goes to standard error). The problems are those of
-certified_optima.py, and so is the environment:
+Prints Tests/TestSupport/CertifiedOptimum+Relaxations.swift (the log goes to standard error), and with --inexact
+CertifiedOptimum+InexactRelaxations.swift. The problems are those of certified_optima.py, and so is the environment:
 
     /tmp/oracle/bin/python -W ignore Tests/Oracles/copositive_relaxations.py > Tests/TestSupport/CertifiedOptimum+Relaxations.swift
 
@@ -17,7 +17,7 @@ import cvxpy as cp
 import numpy as np
 import scipy
 
-from certified_optima import CASES, TIGHT, Problem, cells_with_rays
+from certified_optima import CASES, INEXACT_CASES, TIGHT, Problem, cells_with_rays
 
 
 def relaxation(problem, is_relaxed):
@@ -51,15 +51,17 @@ def relaxation(problem, is_relaxed):
 
 if __name__ == "__main__":
     versions = f"cvxpy {cp.__version__}, clarabel {clarabel.__version__}, numpy {np.__version__}, scipy {scipy.__version__}"
+    option = " --inexact" if "--inexact" in sys.argv[1:] else ""
+    name, listed = ("inexactRelaxations", "withInexactRelaxation") if option else ("relaxations", "all")
     print(
         f"extension CertifiedOptimum {{\n"
-        f"  /// Optima of the nuclear and of the doubly nonnegative relaxation, mean loss, in the order of `all`.\n"
+        f"  /// Optima of the nuclear and of the doubly nonnegative relaxation, mean loss, in the order of `{listed}`.\n"
         f"  ///\n"
-        f"  /// Printed by `Tests/Oracles/copositive_relaxations.py`, {datetime.date.today():%-d %B %Y}:\n"
+        f"  /// Printed by `Tests/Oracles/copositive_relaxations.py{option}`, {datetime.date.today():%-d %B %Y}:\n"
         f"  /// {versions}.\n"
-        f"  public static let relaxations: [(nuclear: Double, relaxed: Double)] = ["
+        f"  public static let {name}: [(nuclear: Double, relaxed: Double)] = ["
     )
-    for name, seed, *rest in CASES:
+    for name, seed, *rest in INEXACT_CASES if option else CASES:
         problem = Problem(seed, *rest, False)
         nuclear, relaxed = relaxation(problem, False), relaxation(problem, True)
         print(f"{name} {seed}: nuclear {nuclear:.12g}, relaxed {relaxed:.12g}", file=sys.stderr, flush=True)
