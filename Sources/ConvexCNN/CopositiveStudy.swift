@@ -134,8 +134,7 @@ extension Trainer {
       claim: "", scope: "all cells", lambda: Finite(model.lambda),
       neuronCount: model.network.neuronCount, seconds: Finite(phases.total),
       phases: phases.phases, model: configuration)
-    study.orderingViolation = study.violation
-    study.claim = study.sentence
+    study.judge()
     return study
   }
 
@@ -153,7 +152,7 @@ extension CopositiveStudy {
   ///
   /// A lower bound of a smaller value must not exceed an upper bound of a larger one. Bounds include their rounding, and
   /// objectives of points are allowed `1e-9`.
-  var violation: String? {
+  package var violation: String? {
     let steps = [("nuclear", nuclear), ("relaxed", relaxed), ("optimum", optimum)]
     for (place, (name, smaller)) in steps.enumerated() {
       for (other, larger) in steps[place...] {
@@ -166,7 +165,34 @@ extension CopositiveStudy {
     return nil
   }
 
-  fileprivate var sentence: String {
+  /// Why the tool ends with another exit code than 0: 1 where bounds contradict the order, 2 where a gap is required and
+  /// was not proven; nil where it ends with 0.
+  ///
+  /// - Parameter gap: Relative gap that is required; nil for none.
+  /// - Returns: The code and the message.
+  package func refusal(requiringGap gap: Double?) -> (code: Int32, message: String)? {
+    if let orderingViolation {
+      return (
+        1,
+        "copositive: expected nuclear <= relaxed <= optimum <= network, found "
+          + "\(orderingViolation). Please report this with the data."
+      )
+    }
+    guard let gap, !((relativeGap.value ?? .infinity) <= gap) else { return nil }
+    return (
+      2,
+      "copositive: expected a relative gap of at most \(gap), found "
+        + "\(relativeGap.value.map(Self.short) ?? "none"). \(claim)"
+    )
+  }
+
+  /// Looks at the bounds: sets `orderingViolation` and `claim`.
+  package mutating func judge() {
+    orderingViolation = violation
+    claim = sentence
+  }
+
+  private var sentence: String {
     guard orderingViolation == nil else {
       return "The bounds contradict each other: an error of this program."
     }

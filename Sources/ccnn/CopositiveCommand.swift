@@ -59,17 +59,8 @@ struct CopositiveCommand: ParsableCommand {
     if !common.quiet, common.json != "-" {
       print(study.table(data: data.describe(inputs)), terminator: "")
     }
-    if let violation = study.orderingViolation {
-      throw Failure(
-        code: 1,
-        message: "copositive: expected nuclear <= relaxed <= optimum <= network, found "
-          + "\(violation). Please report this with the data.")
-    }
-    if requireGap, !((study.relativeGap.value ?? .infinity) <= gap) {
-      throw Failure(
-        code: 2,
-        message: "copositive: expected a relative gap of at most \(gap), found "
-          + "\(digits(study.relativeGap.value, "%.3g")). \(study.claim)")
+    if let refusal = study.refusal(requiringGap: requireGap ? gap : nil) {
+      throw Failure(code: refusal.code, message: refusal.message)
     }
   }
 
