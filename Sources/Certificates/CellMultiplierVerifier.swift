@@ -11,6 +11,12 @@ import Tensors
 /// `|T u| <= lambda - delta` is proven of the computed map. Entries of the matrix are off by at most
 /// `2^-52 (a c + 4 m + 8)` of the sizes that are added for `m` multipliers, and its smallest eigenvalue by `64 h^2 2^-52`
 /// of its norm; the matrix is accepted only when the computed eigenvalue is above `h` times the first plus the second.
+///
+/// **Merged rows.** Cells are those of the lines of `EssentialRows`, whose rows stand for the rows here up to `e`
+/// relative: `e` is 0, `2^-51` for rounded quotients, `2^-23` for bytes in single precision. A filter `u` lies in the
+/// closure of a cell of the lines, on which `x_r . u` may have the other sign only where `|x_r . u| <= e |x_r| |u|`.
+/// Features then differ from the map of the pattern by at most `e mass`, which `delta` includes, and a product
+/// `(a . u) (b . u)` of facets is at least `-e |a| |b| |u|^2`, so the eigenvalue must exceed `e sum nu |a| |b|` as well.
 struct CellMultiplierVerifier {
   /// Most cells that are checked, both of each pair.
   static let maximumCells = 20_000
@@ -32,12 +38,15 @@ struct CellMultiplierVerifier {
   /// - Complexity: O(`cells^2 facets + cells N a c h`).
   func check(_ cells: [MultiplierCertificate.Cell]) throws {
     try checkNumbers(cells)
+    let arrangement = try CentralArrangement(normals: rows)
+    // Twice the bound covers the rounding of the sums that it is multiplied with.
+    let merging = 2 * arrangement.essential.representationError
+    let delta = delta(merging)
     let limit = lambda - delta
     guard limit > 0 else {
       throw MultiplierVerifier.refusal(
         "lambda", "more than the rounding margin \(delta)", "\(lambda)")
     }
-    let arrangement = try CentralArrangement(normals: rows)
     var count = 0
     for half in try CellEnumeration(arrangement).cells {
       count += 2
@@ -46,14 +55,15 @@ struct CellMultiplierVerifier {
           "cells", "an arrangement of at most \(Self.maximumCells) cells", "more")
       }
       for lines in [half, half.complement] {
-        try check(arrangement.essential.expand(lines), cells, limit)
+        try check(arrangement.essential.expand(lines), cells, limit, merging)
       }
     }
   }
 
   /// Finds a cell of the file that proves one pattern.
   private func check(
-    _ pattern: ActivationPattern, _ cells: [MultiplierCertificate.Cell], _ limit: Double
+    _ pattern: ActivationPattern, _ cells: [MultiplierCertificate.Cell], _ limit: Double,
+    _ merging: Double
   ) throws {
     let map = self.map(pattern)
     var isNamed = false
@@ -61,7 +71,7 @@ struct CellMultiplierVerifier {
       let fits = cell.facets.allSatisfy { pattern[$0.row] == ($0.sign > 0) }
       guard fits else { continue }
       isNamed = true
-      if try isProven(map, cell, limit) { return }
+      if try isProven(map, cell, limit, merging) { return }
     }
     throw MultiplierVerifier.refusal(
       "pattern \(pattern)", "a cell that proves it",
@@ -114,26 +124,27 @@ struct CellMultiplierVerifier {
     return result
   }
 
-  /// What the norm of a computed value can be below the true one.
-  private var delta: Double {
+  /// What the norm of a computed value can be below the true one, for rows merged up to `merging` relative.
+  private func delta(_ merging: Double) -> Double {
     let count = weights.columns
     var mass = 0.0
     for r in 0..<rows.rows {
       let pooled = (0..<weights.rows).reduce(0) { $0 + abs(weights[$1, r % count]) }
       mass += BLAS.norm(Array(rows.row(r))) * pooled * BLAS.norm(Array(dual.row(r / count)))
     }
-    return mass * Double(rows.rows + rows.columns + 8) * 0x1p-50
+    return mass * (Double(rows.rows + rows.columns + 8) * 0x1p-50 + merging)
       + Double(rows.rows) * 0x1p-700
   }
 
   /// Whether `limit^2 I - T'T - sum nu (a b' + b a') / 2` is positive semidefinite, rounding included.
   private func isProven(
-    _ map: Matrix, _ cell: MultiplierCertificate.Cell, _ limit: Double
+    _ map: Matrix, _ cell: MultiplierCertificate.Cell, _ limit: Double, _ merging: Double
   ) throws -> Bool {
     let h = rows.columns
     var matrix = BLAS.product(map, .transposed, map, .plain)
     for e in matrix.elements.indices { matrix.elements[e] *= -1 }
     var size = limit * limit + BLAS.dot(map.elements, map.elements)
+    var products = 0.0
     for e in 0..<h { matrix[e, e] += limit * limit }
     for multiplier in cell.multipliers {
       let (first, second) = (cell.facets[multiplier.first], cell.facets[multiplier.second])
@@ -145,16 +156,17 @@ struct CellMultiplierVerifier {
             * (rows[first.row, e] * rows[second.row, f] + rows[second.row, e] * rows[first.row, f])
         }
       }
-      size +=
+      products +=
         multiplier.value * BLAS.norm(Array(rows.row(first.row)))
         * BLAS.norm(Array(rows.row(second.row)))
     }
+    size += products
     guard size.isFinite, matrix.firstNonFiniteIndex == nil else { return false }
     let least = try LAPACK.symmetricEigen(matrix).values.min() ?? -.infinity
     let operations = Double(map.rows + 4 * cell.multipliers.count + 8)
     let margin =
       Double(h) * operations * 0x1p-52 * size
-      + Double(64 * h * h) * 0x1p-52 * BLAS.norm(matrix.elements)
+      + Double(64 * h * h) * 0x1p-52 * BLAS.norm(matrix.elements) + merging * products
     return least >= margin
   }
 }
