@@ -227,27 +227,25 @@ public struct Trainer: Sendable {
     let choice = configuration.frankWolfe
     let method = FrankWolfe(
       step: choice.step, form: choice.budget.map { .constrained(budget: $0) } ?? .penalized,
-      seed: configuration.seed, oracle: ConeSearch())
+      seed: configuration.seed, oracle: SweepOrSearch())
     let run = try method.solve(
       problem,
       limits: limits(gap: configuration.gap, iterations: 100_000, seconds: descentSeconds),
       observer: observer)
     return Solution(
-      network: run.network, status: run.status, cellCount: run.network.neuronCount,
+      network: run.network, status: run.status,
+      cellCount: problem.patternCount(of: run.network.filters),
       estimatedGap: choice.budget == nil ? run.estimatedGap : .nan,
-      pricing: "multi-start ascent, then all cells by branch and bound "
-        + "(\(run.pricedNodeCount) cones), in \(run.iterations) steps of Frank-Wolfe",
+      pricing: Self.pricing(nodes: run.pricedNodeCount, isExact: run.isPricingExact)
+        + ", in \(run.iterations) steps of Frank-Wolfe",
       budgetGap: choice.budget.map { _ in run.relativeGap }, phases: [])
   }
 
   private func factorize(
     _ problem: TrainingProblem, from start: Network?, _ observer: TraceObserver
   ) throws -> Solution {
-    guard let start else {
-      throw InputError(
-        .usage, "--start", expected: "a model with --solver semi-nmf", found: "none",
-        advice: "Its patterns are kept; ccnn baseline trains one to start from.")
-    }
+    let drawn = Baseline(settings: Baseline.Settings(seed: configuration.seed))
+    let start = try start ?? drawn.start(for: problem)
     let run = try AlternatingFactorization().solve(
       problem, from: start,
       limits: limits(gap: configuration.gap, iterations: 1000, seconds: descentSeconds),
@@ -270,13 +268,15 @@ public struct Trainer: Sendable {
     return Solution(
       network: run.network, status: run.status, cellCount: run.cellCount,
       estimatedGap: run.estimatedGap,
-      pricing: run.pricedNodeCount > 0
-        ? "multi-start ascent, then all cells by "
-          + (run.isPricingExact
-            ? "angular sweep (\(run.pricedNodeCount) arcs)"
-            : "branch and bound (\(run.pricedNodeCount) cones)")
-        : "multi-start ascent (a lower bound of the dual norm)",
+      pricing: Self.pricing(nodes: run.pricedNodeCount, isExact: run.isPricingExact),
       phases: run.phases)
+  }
+
+  /// How filters were found, in words.
+  private static func pricing(nodes: Int, isExact: Bool) -> String {
+    guard nodes > 0 else { return "multi-start ascent (a lower bound of the dual norm)" }
+    return "multi-start ascent, then all cells by "
+      + (isExact ? "angular sweep (\(nodes) arcs)" : "branch and bound (\(nodes) cones)")
   }
 
   /// What a solver found.

@@ -93,7 +93,7 @@ public struct Baseline: Sendable {
     let watch = Stopwatch()
     try settings.validate()
     var generator = SeededGenerator(seed: settings.seed)
-    var network = try randomNetwork(problem, &generator)
+    var network = try Self.randomNetwork(problem, width: settings.width, &generator)
     var status = SolveStatus.iterationLimit
     var epochs = 0
     func report(_ value: Double) {
@@ -129,15 +129,26 @@ public struct Baseline: Sendable {
       network: balanced, objective: problem.objective(of: balanced), epochs: epochs, status: status)
   }
 
-  private func randomNetwork(
-    _ problem: TrainingProblem, _ generator: inout SeededGenerator
+  /// The network that a run starts from: weights uniform in `+-1/sqrt(fan-in)`.
+  ///
+  /// - Parameter problem: A problem with ReLU or linear activation.
+  /// - Returns: A network of `settings.width` neurons, drawn by `settings.seed`.
+  /// - Throws: `ProgramError` for gated problems and for settings out of range.
+  public func start(for problem: TrainingProblem) throws -> Network {
+    try settings.validate()
+    var generator = SeededGenerator(seed: settings.seed)
+    return try Self.randomNetwork(problem, width: settings.width, &generator)
+  }
+
+  private static func randomNetwork(
+    _ problem: TrainingProblem, width m: Int, _ generator: inout SeededGenerator
   ) throws -> Network {
     guard problem.activation != .gated else {
       throw ProgramError(
         place: "activation", expected: "relu or linear", found: "gated",
         advice: "The baseline trains ungated networks.")
     }
-    let (m, h) = (settings.width, problem.geometry.patchDimension)
+    let h = problem.geometry.patchDimension
     let (a, c) = (problem.windowCount, problem.outputCount)
     func uniform(_ count: Int, fanIn: Int) -> [Double] {
       let bound = 1 / Double(fanIn).squareRoot()

@@ -19,7 +19,9 @@ import Tensors
 /// - Complexity: One pricing per iteration, and O(`n K h`) for the new atom; away steps and full correction keep
 ///   the `n c` predictions of each atom in use.
 /// - Source: Jaggi, *Revisiting Frank-Wolfe*, ICML 2013 (steps, gap, full correction); Lacoste-Julien & Jaggi, *On the
-///   Global Linear Convergence of Frank-Wolfe Optimization Variants*, NeurIPS 2015 (away steps); Harchaoui, Juditsky &
+///   Global Linear Convergence of Frank-Wolfe Optimization Variants*, NeurIPS 2015 (away steps); Tsuji, Tanaka & Pokutta,
+///   *Pairwise Conditional Gradients without Swap Steps and Sparser Kernel Herding*, ICML 2022 (pairs in use before new
+///   atoms); Harchaoui, Juditsky &
 ///   Nemirovski, *Conditional gradient algorithms for norm-regularized smooth convex optimization*, 2015 (the penalised
 ///   form); Sahiner et al., ICLR 2021 (the oracle).
 public struct FrankWolfe: Sendable {
@@ -31,6 +33,9 @@ public struct FrankWolfe: Sendable {
     case lineSearch = "line-search"
     /// As `lineSearch`, or away from the worst atom in use where that is steeper.
     case away
+    /// Line searches from the worst atom in use towards the best, many for each new atom, until the slopes of the two
+    /// differ by half the gap.
+    case pairwise
     /// The best point of the hull of all atoms in use, by an active-set Newton method.
     case fullyCorrective = "fully-corrective"
   }
@@ -55,8 +60,10 @@ public struct FrankWolfe: Sendable {
     public let estimatedGap: Double
     /// Iterations done.
     public let iterations: Int
-    /// Nodes that pricing over all cells looked at.
+    /// Cones, arcs or faces that pricing over all cells looked at.
     public let pricedNodeCount: Int
+    /// Whether the last pricing over all cells visited every face: its bound is the dual norm itself.
+    public let isPricingExact: Bool
     /// How the run ended.
     public let status: SolveStatus
     /// `(objective - lowerBound) / objective`, proven over all cells.

@@ -36,6 +36,7 @@ struct FrankWolfeState {
   private(set) var lowerBound = 0.0
   private(set) var iteration = 0
   private(set) var pricedNodeCount = 0
+  private var isPricingExact = false
   private var estimatedBound = 0.0
   private var quietIterations = 0
   private var terms: PatchTerms?
@@ -119,6 +120,7 @@ struct FrankWolfeState {
         starts: starts.rows > 0 ? starts : nil, seconds: max(0, limits.seconds - watch.seconds),
         threads: problem.threads, isInterrupted: limits.isInterrupted))
     pricedNodeCount += pricing.nodeCount
+    isPricingExact = pricing.isExact
     result.upperBound = pricing.upperBound
     if pricing.largestNorm > result.largestNorm {
       (result.filters, result.norms) = (pricing.filters, pricing.norms)
@@ -144,6 +146,7 @@ struct FrankWolfeState {
     case .fixed: move(towards: atom, by: 2 / Double(iteration + 2))
     case .lineSearch: move(towards: atom, by: bestStep(towards: atom))
     case .away: moveTowardsOrAway(atom)
+    case .pairwise: movePairs(adding: atom) { limits.interruption(since: watch) != nil }
     case .fullyCorrective:
       let wanted = priced.norms.prefix(Self.atomsPerCorrection).filter { $0 > penalty }
       let added = wanted.indices.map { self.atom(Array(priced.filters.row($0))) }
@@ -228,6 +231,48 @@ struct FrankWolfeState {
     take(change, step)
   }
 
+  /// Steps between two vertices in use at which one iteration ends, whatever the slopes.
+  private static let pairsPerIteration = 5000
+
+  /// Moves weight from the worst to the best vertex in use, until their slopes differ by half of what the gap was.
+  private mutating func movePairs(adding atom: Atom?, isStopped: () -> Bool) {
+    let here = BLAS.dot(gradient.elements, predictions.elements) + penalty * tau
+    let towards = atom.map { budget * (BLAS.dot(gradient.elements, $0.image.elements) + penalty) }
+    let target = 0.5 * max(0, here - min(0, towards ?? 0))
+    if let atom { atoms.add(atom, weight: 0, keepsImage: true) }
+    for count in 0..<Self.pairsPerIteration {
+      // The zero vertex has slope 0 and what is missing to the budget.
+      let missing = max(0, 1 - tau / budget)
+      var best: (index: Int?, slope: Double) = (nil, 0)
+      var worst: (index: Int?, slope: Double) = (nil, missing > 0 ? 0 : -.infinity)
+      for (j, image) in atoms.images.enumerated() {
+        let slope = budget * (BLAS.dot(gradient.elements, image) + penalty)
+        if slope < best.slope { best = (j, slope) }
+        if slope > worst.slope, atoms.weights[j] > 0 { worst = (j, slope) }
+      }
+      guard worst.slope - best.slope > target else { break }
+      var change = Matrix(rows: predictions.rows, columns: predictions.columns)
+      if let j = best.index { BLAS.add(budget, atoms.images[j], to: &change.elements) }
+      if let j = worst.index { BLAS.add(-budget, atoms.images[j], to: &change.elements) }
+      let tauChange = budget * ((best.index == nil ? 0 : 1) - (worst.index == nil ? 0 : 1))
+      let limit = worst.index.map { atoms.weights[$0] / budget } ?? missing
+      let step = ConvexLineSearch.minimizer(
+        of: problem.reducedLoss, from: predictions, along: change, slope: penalty * tauChange,
+        limit: limit)
+      guard step > 0 else { break }
+      if let j = worst.index {
+        // At the limit the atom is dropped.
+        atoms.add(step == limit ? -.infinity : -step * budget, to: j)
+      }
+      if let j = best.index { atoms.add(step * budget, to: j) }
+      take(change, step)
+      if count % 100 == 99, isStopped() { break }
+    }
+    atoms.prune()
+    predictions = atoms.sum(like: predictions)
+    refresh()
+  }
+
   private mutating func take(_ change: Matrix, _ step: Double) {
     BLAS.add(step, change.elements, to: &predictions.elements)
     refresh()
@@ -272,6 +317,7 @@ struct FrankWolfeState {
     return FrankWolfe.Result(
       network: network, objective: value, lowerBound: min(lowerBound, value),
       estimatedGap: value > 0 ? max(0, value - estimatedBound) / value : 0,
-      iterations: iteration, pricedNodeCount: pricedNodeCount, status: status)
+      iterations: iteration, pricedNodeCount: pricedNodeCount,
+      isPricingExact: isPricingExact, status: status)
   }
 }

@@ -7,14 +7,14 @@ struct SolverOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "cell-generation, frank-wolfe or semi-nmf (relu with --cells generate; semi-nmf keeps the patterns "
-        + "of --start), augmented-lagrangian or admm (relu with --cells all), proximal or admm (gated and "
+        + "of --start, or of 64 random neurons drawn by --seed), augmented-lagrangian or admm (relu with --cells all), proximal or admm (gated and "
         + "linear). (default: the first that fits)",
       valueName: "name"))
   var solver: String?
 
   @Option(
     help: ArgumentHelp(
-      "Steps of --solver frank-wolfe: fixed, line-search, away or fully-corrective. "
+      "Steps of --solver frank-wolfe: fixed, line-search, away, pairwise or fully-corrective. "
         + "(default: fully-corrective)", valueName: "kind"))
   var step: String?
 

@@ -87,11 +87,6 @@ struct TrainCommand: ParsableCommand {
     solver.apply(to: &configuration, &problems)
     if configuration.solver == .semiNMF {
       problems.exclude("--solver semi-nmf", "--max-cells", given: maxCells)
-      if start == nil {
-        problems.add(
-          "--start", value: "none", expected: "a model with --solver semi-nmf",
-          advice: "Its patterns are kept; ccnn baseline trains one to start from.")
-      }
     }
     if configuration.solver == .frankWolfe {
       problems.exclude("--solver frank-wolfe", "--max-cells", given: maxCells)

@@ -58,7 +58,7 @@ struct SolverOptionTests {
     defer { folder.remove() }
     try TinyData.write(to: folder)
     var networks: Set<[Double]> = []
-    for step in ["fixed", "line-search", "away", "fully-corrective"] {
+    for step in ["fixed", "line-search", "away", "pairwise", "fully-corrective"] {
       let flags =
         Self.planar + [
           "--lambda", "0.05", "--solver", "frank-wolfe", "--budget", "1.5", "--step", step,
@@ -72,7 +72,7 @@ struct SolverOptionTests {
       #expect(model.network.regularization <= 1.5 * (1 + 1e-12))
       networks.insert(model.network.filters.elements)
     }
-    #expect(networks.count == 4)
+    #expect(networks.count == 5)
     let plain = try result(Self.planar + ["--lambda", "0.05"], in: folder)
     #expect(plain["budgetGap"] is NSNull)
   }
@@ -95,9 +95,33 @@ struct SolverOptionTests {
       model + ["--solver", "semi-nmf", "--start", "b.safetensors", "--gap", "1e-6"], in: folder)
     let before = try #require(study.best.value)
     #expect(try #require(json["objective"] as? Double) < before)
-    let none = try Tool.run(model + ["--solver", "semi-nmf"], in: folder)
-    #expect(none.code == 64)
-    #expect(none.error.contains("--start: expected a model with --solver semi-nmf"))
+  }
+
+  /// Without a start it descends from random neurons, which the seed decides.
+  @Test func semiNMFStartsFromRandomNeurons() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let flags = Self.planar + ["--lambda", "0.02", "--gap", "1e-6"]
+    let best = try #require(
+      try result(flags, in: folder)["objective"] as? Double)
+    let objectives = try ["1", "1", "2"].map { seed in
+      let json = try result(flags + ["--solver", "semi-nmf", "--seed", seed], in: folder)
+      #expect(json["scope"] as? String == "all cells")
+      #expect(try #require(json["cellCount"] as? Int) <= 64)
+      return try #require(json["objective"] as? Double)
+    }
+    #expect(objectives[0] == objectives[1])
+    #expect(objectives[0] != objectives[2])
+    #expect(objectives.allSatisfy { $0 >= best * (1 - 1e-6) && $0 <= 1.5 * best })
+    // What the method has no answer to is refused.
+    for (flag, message) in [("--output-bias", "an output bias"), ("--pooling", "linear pooling")] {
+      let other = flag == "--pooling" ? Self.planar.dropLast() + ["max"] : Self.planar + [flag]
+      let refused = try Tool.run(
+        other + ["--lambda", "0.02", "--solver", "semi-nmf"], in: folder)
+      #expect(refused.code == 65, "\(refused.error)")
+      #expect(refused.error.contains(message), "\(refused.error)")
+    }
   }
 
   @Test(arguments: [

@@ -94,6 +94,30 @@ struct FrankWolfeTests {
     }
   }
 
+  /// Pairwise steps come within `1e-3` of the optimum on every problem, and prove it, in both forms.
+  @Test(arguments: fixtures)
+  func pairwiseStepsAgreeWithCellGeneration(fixture: CertifiedOptimum) throws {
+    let (problem, optimum, budget) = try solved(fixture)
+    let loss = optimum - problem.lambda * budget
+    let (constrained, trace) = try rows(
+      FrankWolfe(
+        step: .pairwise, form: .constrained(budget: budget), oracle: AngularSweep(),
+        boundsEveryIteration: true), problem,
+      SolveLimits(relativeGap: 1e-3 * optimum / loss, iterations: 100))
+    #expect(constrained.status == .solved)
+    #expect(abs(constrained.objective - loss) <= 1e-3 * optimum)
+    #expect(constrained.lowerBound <= loss * (1 + 1e-7))
+    for (row, next) in zip(trace, trace.dropFirst()) {
+      #expect(next.objective <= row.objective * (1 + 1e-14))
+    }
+    let penalized = try FrankWolfe(
+      step: .pairwise, oracle: AngularSweep(), boundsEveryIteration: true
+    ).solve(problem, limits: SolveLimits(relativeGap: 1e-3, iterations: 400))
+    #expect(penalized.status == .solved, "\(fixture), gap \(penalized.relativeGap)")
+    #expect(penalized.objective <= optimum * (1 + 1e-3))
+    #expect(penalized.lowerBound <= fixture.upperBound)
+  }
+
   /// Plain steps come within `1e-3` of the optimum where it is not ill conditioned, and prove it.
   @Test(arguments: [FrankWolfe.Step.fixed, .lineSearch, .away])
   func plainStepsAgreeWithCellGeneration(step: FrankWolfe.Step) throws {
