@@ -11,33 +11,89 @@ extension ActivationCone {
   /// where a cone is cut, never what the pieces cover.
   private static let tolerance = 1e-10
 
+  /// Cuts after each other, at most.
+  package static let deepest = 24
+
   /// The cone cut by planes through its rays into parts of at most four facets, where there are such cuts.
   ///
   /// A part has the facets of the cone on its side of the cut, less those that the rays say are redundant. Leaving one
   /// out makes a part larger, so that the parts always cover the cone.
   ///
   /// - Returns: The cone itself where it has at most four facets, fewer than 3 or more than 4 dimensions, or no cut helps.
-  package func pieces(depth: Int = 12) -> [Piece] {
+  package func pieces(depth: Int = Self.deepest) -> [Piece] {
     let (h, count) = (facets.columns, facets.rows)
     guard count > 4, 3...4 ~= h, depth > 0 else { return [Piece(cone: self, interior: nil)] }
     let rays = self.rays()
-    var best: (parts: [ActivationCone], cost: Int)?
+    let graph = RayGraph(self, rays)
+    var candidates: [(normal: [Double], cost: Int)] = []
     for chosen in Self.subsets(of: rays.count, size: h - 1) {
       guard let normal = Self.normal(to: chosen.map { rays[$0] }) else { continue }
-      let products = rays.map { ray in zip(normal, ray).reduce(0) { $0 + $1.0 * $1.1 } }
-      guard products.contains(where: { $0 > 1e-7 }), products.contains(where: { $0 < -1e-7 })
+      // Both parts must have fewer rays and facets than the cone together, so that cutting comes to an end. Fewer rays is
+      // too much to ask: an octahedron need not have a plane through three corners that meets no edge elsewhere.
+      guard let sizes = graph.sizes(cutBy: normal), sizes.allSatisfy({ $0 < rays.count + count })
       else { continue }
-      let parts = [1.0, -1].map { side in cut(by: normal.map { side * $0 }) }
-      // Both parts must have fewer rays than the cone, so that cutting comes to an end.
-      let counts = parts.map { $0.rays().count }
-      let cost = counts.reduce(0) { $0 + $1 * $1 }
-      guard counts.allSatisfy({ $0 < rays.count }), cost < best?.cost ?? .max else { continue }
-      best = (parts, cost)
+      candidates.append((normal, sizes.reduce(0) { $0 + $1 * $1 }))
     }
-    guard let best else { return [Piece(cone: self, interior: depth < 12 ? middle() : nil)] }
-    return best.parts.flatMap { part in
-      part.facets.rows <= 4
-        ? [Piece(cone: part, interior: part.middle())] : part.pieces(depth: depth - 1)
+    // The first of the cheapest.
+    let order = candidates.indices.sorted {
+      (candidates[$0].cost, $0) < (candidates[$1].cost, $1)
+    }
+    for index in order {
+      let parts = [1.0, -1].map { side in cut(by: candidates[index].normal.map { side * $0 }) }
+      // What was counted may be wrong where rays nearly coincide.
+      guard parts.allSatisfy({ $0.rays().count + $0.facets.rows < rays.count + count })
+      else { continue }
+      return parts.flatMap { part in
+        part.facets.rows <= 4
+          ? [Piece(cone: part, interior: part.middle())] : part.pieces(depth: depth - 1)
+      }
+    }
+    return [Piece(cone: self, interior: depth < Self.deepest ? middle() : nil)]
+  }
+
+  /// Which rays lie on which facets, and which two share an edge: what cuts are counted with, without making them.
+  private struct RayGraph {
+    private let rays: [[Double]]
+    private let facetCount: Int
+    /// Whether ray `r` lies on facet `f`, at `r facetCount + f`.
+    private let isOn: [Bool]
+    private let edges: [(Int, Int)]
+
+    init(_ cone: ActivationCone, _ rays: [[Double]]) {
+      let count = cone.facets.rows
+      let on = rays.flatMap { ray in
+        (0..<count).map { f in
+          abs(zip(cone.facets.row(f), ray).reduce(0) { $0 + $1.0 * $1.1 }) <= 1e-8
+        }
+      }
+      // Two rays share an edge where no third lies on all the facets that both lie on.
+      var edges: [(Int, Int)] = []
+      for i in rays.indices {
+        for j in i + 1..<max(rays.count, i + 1) {
+          let common = (0..<count).filter { on[i * count + $0] && on[j * count + $0] }
+          let isEdge = rays.indices.allSatisfy { k in
+            k == i || k == j || !common.allSatisfy { on[k * count + $0] }
+          }
+          if isEdge { edges.append((i, j)) }
+        }
+      }
+      (self.rays, facetCount, isOn, self.edges) = (rays, count, on, edges)
+    }
+
+    /// Rays and facets together of both parts; nil where all rays are on one side.
+    func sizes(cutBy normal: [Double]) -> [Int]? {
+      let sides = rays.map { ray -> Int in
+        let product = zip(normal, ray).reduce(0) { $0 + $1.0 * $1.1 }
+        return product > 1e-7 ? 1 : product < -1e-7 ? -1 : 0
+      }
+      guard sides.contains(1), sides.contains(-1) else { return nil }
+      let crossings = edges.count { sides[$0.0] * sides[$0.1] < 0 }
+      return [1, -1].map { side in
+        let facets = (0..<facetCount).count { f in
+          sides.indices.contains { sides[$0] == side && isOn[$0 * facetCount + f] }
+        }
+        return sides.count { $0 != -side } + crossings + facets + 1
+      }
     }
   }
 

@@ -128,6 +128,29 @@ struct CopositiveTests {
     #expect(!program.nuclear.isExact)
   }
 
+  /// Filters of four entries: every cone of cells ends in simplicial ones, which cover it and overlap in planes only.
+  @Test(arguments: [118, 406, 408, 413])
+  func conesOfFourEntriesAreCutIntoSimplicialOnes(seed: Int) throws {
+    let fixture = try #require(
+      (CertifiedOptimum.all + CertifiedOptimum.withInexactRelaxation).first { $0.seed == seed })
+    let program = try CopositiveProgram(problem: fixture.problem())
+    #expect(program.splittingCones().isExact)
+    var generator = SeededGenerator(seed: 8)
+    for cone in program.cones where cone.facets.rows > 4 {
+      let pieces = cone.pieces()
+      #expect(pieces.allSatisfy { $0.cone.facets.rows == 4 })
+      for _ in 0..<20 {
+        let u = cone.projection(of: (0..<4).map { _ in generator.normal() })
+        #expect(pieces.contains { $0.cone.contains(u, tolerance: 1e-9) })
+      }
+      for piece in pieces {
+        let inside = try #require(piece.interior)
+        #expect(cone.contains(inside))
+        #expect(pieces.count { $0.cone.contains(inside) } == 1)
+      }
+    }
+  }
+
   @Test func resultsDoNotDependOnThreads() throws {
     let values = try [1, 2].map { threads in
       let program = try CopositiveProgram(problem: Self.fixture().problem(threads: threads))
