@@ -74,6 +74,9 @@ extension Trainer {
   /// - Returns: Bounds, exactness, order.
   /// - Throws: `InputError`, `GeometryError`, `ProgramError` or `ArrangementError` when flags and data do not go together
   ///   or there are too many cells, `Interrupted` when the caller asked to stop.
+  /// - Complexity: A measurement goes through all cones, and may overrun the time limit. Once, with 19,462 cells of filters
+  ///   of three entries, a limit of 300 s and two busy cores: 300 s for the nuclear relaxation (1.3 % between its bounds),
+  ///   200 s for the relaxed one, 9 s for cutting and 478 s for what was cut, 17 % from network to bound.
   public func copositive(
     on data: Dataset, observer: TraceObserver = { _ in },
     proof: ((MultiplierCertificate) throws -> Void)? = nil

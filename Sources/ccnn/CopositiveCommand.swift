@@ -29,7 +29,9 @@ struct CopositiveCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Most cells, an integer >= 2; more are refused.", valueName: "count"))
+      "Most cells, an integer >= 2; more are refused. Hundreds take seconds; 19,462 cells of 1x3 filters took "
+        + "988 s on two busy cores with --max-seconds 300, and left a gap of 17 %.",
+      valueName: "count"))
   var maxCells = 20_000
 
   @Option(
