@@ -84,6 +84,8 @@ public struct Certificate: Sendable, Equatable {
   public let verdict: Verdict
   /// Whether networks of the class have an output bias, which no penalty counts; then the lower bound holds for every one.
   public internal(set) var hasOutputBias = false
+  /// Cones, arcs or faces that the search for the bound looked at; 0 where there was none.
+  public internal(set) var searchedNodeCount = 0
   /// What the network is, for the claim.
   let subject: Subject
 

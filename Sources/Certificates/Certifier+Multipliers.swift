@@ -18,7 +18,7 @@ extension Certifier {
     let (view, weights) = try planarView(of: network)
     let gradient = try measure(network, view).gradient
     guard lambda > 0,
-      let (norm, _) = try view.dualNormUpperBound(gradient, effort: BoundEffort(method: .exact))
+      let norm = try view.dualNormUpperBound(gradient, effort: BoundEffort(method: .exact))?.norm
     else {
       throw CertificateError(
         place: "multipliers", expected: "a strength above 0 and a dual norm", found: "none",

@@ -58,6 +58,26 @@ public struct Certifier: Sendable {
     _ network: Network, gates: Matrix?, directions: Matrix? = nil, targetGap: Double,
     effort: BoundEffort = BoundEffort()
   ) throws -> Certificate {
+    try certifyKeepingDual(
+      network, gates: gates, directions: directions, targetGap: targetGap, effort: effort
+    ).certificate
+  }
+
+  /// Measures a network as `certify` does, and keeps the dual point with the bound on its norm.
+  ///
+  /// - Parameters:
+  ///   - network: The network to certify, whoever trained it.
+  ///   - gates: All gates of the gated program, `[P, h]`; nil for other activations.
+  ///   - directions: Orthonormal directions `[r, h]` in whose span the filters of the class lie; nil for all filters.
+  ///   - targetGap: Relative gap that the verdict asks for.
+  ///   - effort: How hard to work on the bound for ReLU networks.
+  /// - Returns: The certificate, and a dual point that proves bounds at other strengths too; nil where its norm has no
+  ///   bound.
+  /// - Throws: As `certify`.
+  public func certifyKeepingDual(
+    _ network: Network, gates: Matrix?, directions: Matrix? = nil, targetGap: Double,
+    effort: BoundEffort = BoundEffort()
+  ) throws -> (certificate: Certificate, dual: CertifiedDual?) {
     try check(network, targetGap: targetGap)
     try directions.map {
       try ProblemView.check(
@@ -99,7 +119,8 @@ public struct Certifier: Sendable {
       neuronCount: network.neuronCount, targetGap: targetGap, verdict: verdict,
       subject: view.subject)
     result.hasOutputBias = network.outputBias != nil
-    return result
+    result.searchedNodeCount = norm?.nodeCount ?? 0
+    return (result, CertifiedDual(dual, norm, view, network, lambda: lambda))
   }
 
   /// Loss, its gradient by the predictions, `lambda R` and the loss with weight decay, from a forward pass.

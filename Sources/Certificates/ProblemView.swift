@@ -2,6 +2,16 @@ import ConvexPrograms
 import Convolutions
 import Tensors
 
+/// An upper bound on a dual norm, and how it was found.
+struct DualNormBound {
+  /// The bound.
+  var norm: Double
+  /// Its kind.
+  var kind: Certificate.BoundKind
+  /// Cones, arcs or faces that a search looked at for it.
+  var nodeCount = 0
+}
+
 /// The data, pooling and class of networks of one certificate, read by code of the certifier alone.
 struct ProblemView {
   /// Patches of the data, in the coordinates of the directions where there are some.
@@ -71,35 +81,45 @@ struct ProblemView {
   func dualNormUpperBound(
     _ dual: Matrix, target: Double = 0, hints: Matrix? = nil,
     effort: BoundEffort = .withoutSearch
-  ) throws -> (norm: Double, kind: Certificate.BoundKind)? {
+  ) throws -> DualNormBound? {
     let largest = dual.elements.reduce(0) { max($0, abs($1)) }
-    guard largest > 0 else { return subject == .maxPooled ? nil : (0, .exact) }
+    guard largest > 0 else {
+      return subject == .maxPooled ? nil : DualNormBound(norm: 0, kind: .exact)
+    }
     let factor = Double(sign: .plus, exponent: Int(largest.exponent), significand: 1)
     var scaled = dual
     for e in scaled.elements.indices { scaled.elements[e] /= factor }
     let (patches, size) = directions == nil ? patches.moderate : (patches, 1)
     guard
-      let (bound, kind) = try scaledBound(
+      var result = try scaledBound(
         scaled, patches, target: target / factor / size, hints: hints, effort: effort)
     else { return nil }
-    guard bound > 0 else { return (bound.isNaN ? .infinity : 0, kind) }
+    guard result.norm > 0 else {
+      result.norm = result.norm.isNaN ? .infinity : 0
+      return result
+    }
     // The product must not be rounded to less; coordinates of patches are rounded, directions orthonormal to 1e-12.
     let spread = directions == nil ? 1 : 1 + 1e-11
-    let norm = (bound * spread + projectionError(scaled)) * factor * size
-    return (max(norm, .leastNormalMagnitude), kind)
+    let norm = (result.norm * spread + projectionError(scaled)) * factor * size
+    result.norm = max(norm, .leastNormalMagnitude)
+    return result
   }
 
   /// What the rounding of patches in the coordinates of the directions can change.
   private func projectionError(_ dual: Matrix) -> Double {
     guard directions != nil else { return 0 }
+    return Double(allPatches.patchDimension + 8) * 0x1p-50 * massBound(dual)
+  }
+
+  /// A bound on the dual norm of every point whose entries are at most those of `dual` in size, without any search.
+  func massBound(_ dual: Matrix) -> Double {
     let weights: Matrix =
       switch windows {
       case .linear(let weights): weights
       case .maximum(let windows):
         Matrix(rows: 1, columns: windows.reduce(0) { $0 + $1.count }, repeating: 1)
       }
-    let mass = allPatches.massBound(weights: weights, dual: dual)
-    return Double(allPatches.patchDimension + 8) * 0x1p-50 * mass
+    return allPatches.massBound(weights: weights, dual: dual)
   }
 
   /// An upper bound on the dual norm over all filters, from one over filters in the span of the directions.
@@ -115,25 +135,25 @@ struct ProblemView {
 
   private func scaledBound(
     _ dual: Matrix, _ patches: PooledPatches, target: Double, hints: Matrix?, effort: BoundEffort
-  ) throws -> (norm: Double, kind: Certificate.BoundKind)? {
+  ) throws -> DualNormBound? {
     let isReLU = subject == .relu || subject == .maxPooledReLU
     guard isReLU else {
       if let circularImages {
         let bound = try CircularDualNorm.upperBound(
           patches.rows, shape: circularImages, dual: dual)
-        return (bound, .exact)
+        return DualNormBound(norm: bound, kind: .exact)
       }
       guard case .linear(let weights) = windows else { return nil }
-      return (
-        try MaskedDualNorm.upperBound(patches, weights: weights, masks: masks, dual: dual), .exact
-      )
+      return DualNormBound(
+        norm: try MaskedDualNorm.upperBound(patches, weights: weights, masks: masks, dual: dual),
+        kind: .exact)
     }
     let clock = ContinuousClock()
     let start = clock.now
     let inside = hints.map { hints in
       directions.map { BLAS.product(hints, .plain, $0, .transposed) } ?? hints
     }
-    func searched(share: Double = 1) throws -> (norm: Double, kind: Certificate.BoundKind)? {
+    func searched(share: Double = 1) throws -> DualNormBound? {
       var rest = effort
       rest.seconds = share * (rest.seconds - (clock.now - start) / .seconds(1))
       return try SearchedDualNorm.upperBound(
@@ -144,14 +164,18 @@ struct ProblemView {
     if effort.method == .automatic, patches.patchDimension <= 2, let exact = try searched() {
       return exact
     }
-    var best: (norm: Double, kind: Certificate.BoundKind)?
+    var best: DualNormBound?
     if case .linear(let weights) = windows {
-      best = (try SpectralDualNorm.upperBound(patches, weights: weights, dual: dual), .spectral)
+      best = DualNormBound(
+        norm: try SpectralDualNorm.upperBound(patches, weights: weights, dual: dual),
+        kind: .spectral)
       let size = weights.rows * dual.columns
       if Self.usesMoments(effort, patches, size), best.map({ $0.norm > target }) ?? true {
         let bound = try MomentDualNorm.upperBound(
           patches, weights: weights, dual: dual, target: target, effort: effort)
-        if best.map({ bound < $0.norm }) ?? true { best = (bound, .sdp) }
+        if best.map({ bound < $0.norm }) ?? true {
+          best = DualNormBound(norm: bound, kind: .sdp)
+        }
       }
     }
     // A search that ended before it covered the space bounds nothing.
@@ -159,7 +183,9 @@ struct ProblemView {
       // With so many entries the time is better spent on other dual points, when moments were used at all.
       let found = try searched(share: best?.kind == .sdp ? 0.2 : 1)
     else { return best }
-    return best.map { $0.norm <= found.norm ? $0 : found } ?? found
+    guard var best, best.norm <= found.norm else { return found }
+    best.nodeCount = found.nodeCount
+    return best
   }
 
   /// Whether moments are used; of `automatic` for filters with so many entries that the cones of the search are too many,

@@ -21,7 +21,7 @@ enum SearchedDualNorm {
   static func upperBound(
     _ patches: PooledPatches, windows: PooledWindows, dual: Matrix, target: Double, hints: Matrix?,
     effort: BoundEffort
-  ) throws -> (norm: Double, kind: Certificate.BoundKind)? {
+  ) throws -> DualNormBound? {
     let h = patches.patchDimension
     guard effort.method == .exact || h <= ConeSearch.largestDimension else { return nil }
     let correlation = correlation(patches, windows: windows, dual: dual)
@@ -43,7 +43,8 @@ enum SearchedDualNorm {
       ? AngularSweep().price(correlation, request) : ConeSearch().price(correlation, request)
     // A sweep that was not finished knows no more than the mass.
     guard pricing.upperBound.isFinite, !sweeps || pricing.isExact else { return nil }
-    return (pricing.upperBound, sweeps ? .exact : .branch)
+    return DualNormBound(
+      norm: pricing.upperBound, kind: sweeps ? .exact : .branch, nodeCount: pricing.nodeCount)
   }
 
   /// The function whose largest norm over unit filters is the dual norm.
