@@ -163,7 +163,7 @@ extension Baseline.Optimizer: ExpressibleByArgument {}
 
 extension TraceRow {
   /// The same row under another phase.
-  fileprivate func renamed(_ phase: String) -> TraceRow {
+  func renamed(_ phase: String) -> TraceRow {
     TraceRow(
       phase: phase, iteration: iteration, seconds: seconds, objective: objective,
       lowerBound: lowerBound, dualNormRatio: dualNormRatio, neuronCount: neuronCount)

@@ -56,6 +56,15 @@ struct HelpTests {
       ]
     ),
     (
+      "path",
+      [
+        "images", "labels", "dataset", "test-images", "test-fraction", "filter", "pooling",
+        "activation", "cells", "output-bias", "points", "min-ratio", "gap", "max-cells",
+        "breakpoints", "breakpoint-tolerance", "select", "rule", "output", "require-gap",
+        "max-seconds", "threads", "seed", "json", "quiet",
+      ]
+    ),
+    (
       "import",
       [
         "weights", "output", "images", "labels", "dataset", "filter", "pooling", "stride",

@@ -1,0 +1,66 @@
+import ConvexCNN
+import Foundation
+
+/// A folder of files that appears under its name only when it is complete.
+enum OutputFolder {
+  /// Checks before any work that a folder can be made where it is wanted: absent, or empty and writable.
+  ///
+  /// - Parameters:
+  ///   - path: Where the folder is to be.
+  ///   - option: Name of the option.
+  /// - Throws: `InputError` of kind `access`.
+  static func check(_ path: String, _ option: String) throws {
+    let manager = FileManager.default
+    var isFolder: ObjCBool = false
+    let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    guard manager.fileExists(atPath: parent, isDirectory: &isFolder), isFolder.boolValue else {
+      throw refusal(path, option, "no folder \(parent)", "Create the folder first.")
+    }
+    guard manager.isWritableFile(atPath: parent) else {
+      throw refusal(
+        path, option, "a folder \(parent) that is not writable", "Choose another place.")
+    }
+    guard manager.fileExists(atPath: path, isDirectory: &isFolder) else { return }
+    guard isFolder.boolValue else {
+      throw refusal(path, option, "a file of that name", "Name a folder.")
+    }
+    guard let contents = try? manager.contentsOfDirectory(atPath: path), contents.isEmpty else {
+      throw refusal(
+        path, option, "a folder with files in it, or one that cannot be read",
+        "Remove it or choose another name.")
+    }
+  }
+
+  /// Fills a folder beside the one wanted, which then takes its name; a failure leaves nothing behind.
+  ///
+  /// - Parameters:
+  ///   - path: Where the folder is to be.
+  ///   - fill: Writes the files; it is given the path of each name.
+  /// - Throws: `InputError` of kind `access` when the folder cannot be made, and what `fill` throws.
+  static func write(to path: String, fill: ((String) -> String) throws -> Void) throws {
+    let manager = FileManager.default
+    let target = URL(fileURLWithPath: path).standardizedFileURL
+    let temporary = target.deletingLastPathComponent()
+      .appendingPathComponent(".\(target.lastPathComponent).ccnn-\(UUID().uuidString)")
+    do {
+      try manager.createDirectory(at: temporary, withIntermediateDirectories: false)
+      defer { try? manager.removeItem(at: temporary) }
+      try fill { temporary.appendingPathComponent($0).path }
+      // An empty folder of that name gives way; one that was filled meanwhile does not.
+      guard rename(temporary.path, target.path) == 0 else {
+        throw refusal(
+          path, "--output", String(cString: strerror(errno)), "Choose another name.")
+      }
+    } catch let error as CocoaError {
+      throw refusal(path, "--output", error.localizedDescription, "Choose another place.")
+    }
+  }
+
+  private static func refusal(
+    _ path: String, _ option: String, _ found: String, _ advice: String
+  ) -> InputError {
+    InputError(
+      .access, "\(option) \(path)", expected: "a folder that can be made, absent or empty",
+      found: found, advice: advice)
+  }
+}
