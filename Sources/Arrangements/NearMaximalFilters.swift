@@ -34,6 +34,9 @@ public struct NearMaximalRequest: Sendable {
   public var radius: Double
   /// Filters to start from, `[m, h]`, not necessarily of unit length.
   public var starts: Matrix?
+  /// The search ends, not complete, where a filter of a larger norm is found: then the level is not near the maximum, and
+  /// the filters above it are too many.
+  public var ceiling: Double
   /// Most maxima listed.
   public var limit: Int
   /// Most cones; the same limit gives the same result on every machine.
@@ -47,7 +50,8 @@ public struct NearMaximalRequest: Sendable {
 
   /// A request with given values.
   public init(
-    level: Double, radius: Double, starts: Matrix? = nil, limit: Int = 4096,
+    level: Double, radius: Double, starts: Matrix? = nil, ceiling: Double = .infinity,
+    limit: Int = 4096,
     nodeLimit: Int = .max, seconds: Double = .infinity, threads: Int = 1,
     isInterrupted: @escaping @Sendable () -> Bool = { false }
   ) {
@@ -57,6 +61,7 @@ public struct NearMaximalRequest: Sendable {
     self.level = level
     self.radius = radius
     self.starts = starts
+    self.ceiling = ceiling
     self.limit = limit
     self.nodeLimit = nodeLimit
     self.seconds = seconds
@@ -87,7 +92,8 @@ extension NearMaximalFilters {
       return
     }
     let (normalized, unit) = correlation.normalized()
-    var run = NearMaximalRun(normalized, request, level: request.level / unit)
+    var run = NearMaximalRun(
+      normalized, request, level: request.level / unit, ceiling: request.ceiling / unit)
     isComplete = run.solve()
     nodeCount = run.nodeCount
     let found = run.maxima().sorted { $0.norm > $1.norm }
@@ -108,6 +114,7 @@ private struct NearMaximalRun {
   private let correlation: PooledCorrelation
   private let request: NearMaximalRequest
   private let level: Double
+  private let ceiling: Double
   private let clock = ContinuousClock.now
   private let bounds: ConeBoundPool
   private let faces: FaceMaximum
@@ -115,10 +122,15 @@ private struct NearMaximalRun {
   private var deepest = 0
   private(set) var nodeCount = 0
   /// Local maxima of at least the level.
+  private var largest = 0.0
   private(set) var found: [(filter: [Double], norm: Double, next: Double)] = []
 
-  init(_ correlation: PooledCorrelation, _ request: NearMaximalRequest, level: Double) {
-    (self.correlation, self.request, self.level) = (correlation, request, level)
+  init(
+    _ correlation: PooledCorrelation, _ request: NearMaximalRequest, level: Double,
+    ceiling: Double
+  ) {
+    (self.correlation, self.request) = (correlation, request)
+    (self.level, self.ceiling) = (level, ceiling)
     bounds = ConeBoundPool(correlation)
     faces = FaceMaximum(correlation)
   }
@@ -131,6 +143,7 @@ private struct NearMaximalRun {
     open = ConeSearch.rootCones(dimension: correlation.patchDimension).map {
       ConeNode(rays: $0, depth: 0, linear: correlation.linear.elements, members: nil)
     }
+    if isOver { return false }
     assess(from: 0)
     while !open.isEmpty {
       if isOver { return false }
@@ -141,11 +154,12 @@ private struct NearMaximalRun {
       open += halves
       assess(from: first)
     }
-    return true
+    return largest <= ceiling
   }
 
   private var isOver: Bool {
-    found.count >= request.limit || nodeCount >= request.nodeLimit || request.isInterrupted()
+    largest > ceiling || found.count >= request.limit || nodeCount >= request.nodeLimit
+      || request.isInterrupted()
       || (ContinuousClock.now - clock) / .seconds(1) >= request.seconds
   }
 
@@ -220,6 +234,7 @@ private struct NearMaximalRun {
     let (u, norm, next) = faces.climbed(
       from: start.map { $0 / length }, reach: 0.25 * request.radius)
     guard norm >= level else { return }
+    largest = max(largest, norm)
     let near = found.firstIndex { Self.chord($0.filter, u[...]) <= Self.sameChord }
     if let near {
       if found[near].norm < norm { found[near] = (u, norm, next) }

@@ -45,8 +45,7 @@ extension Certifier {
       ? try view.searchedDirections(dual, level: level, tolerance: tolerance, used, effort)
       : try view.maskedDirections(dual, level: level, gates: gates, used)
     // Near the optimum a neuron of small mass may still be on its way out.
-    let slight = 1e-5 * used.directions.reduce(0) { $0 + $1.mass }
-    let neurons = found.directions.filter { $0.norm >= level || $0.mass > slight }.map {
+    let neurons = found.directions.filter { $0.norm >= level || $0.mass > used.slight }.map {
       direction in
       OptimalSet.Neuron(
         filter: direction.filter, gate: direction.gate, outputWeights: direction.outputWeights,
@@ -92,6 +91,8 @@ struct MassedNeurons {
   /// Chord of filters, and of output weights, up to which neurons are the same.
   static let sameChord = 1e-6
 
+  /// Neurons of a larger mass than this count, though their correlation may be small.
+  var slight: Double { 1e-5 * directions.reduce(0) { $0 + $1.mass } }
   /// Directions with their masses; norms are not known.
   private(set) var directions: [NeuronDirection] = []
 
@@ -167,7 +168,8 @@ extension ProblemView {
       result.norm = correlation.norm(at: direction.filter)
       return result
     }
-    guard h <= ConeSearch.largestDimension else {
+    let isOptimal = directions.allSatisfy { $0.norm >= level || $0.mass <= used.slight }
+    guard isOptimal, h <= ConeSearch.largestDimension else {
       return FoundDirections(directions: directions, coverage: .incomplete, flatCount: 0)
     }
     // Around a maximum without kinks correlations of the level reach as far as sqrt(2 tolerance).
@@ -178,6 +180,7 @@ extension ProblemView {
         level: level, radius: radius,
         starts: Matrix(
           rows: directions.count, columns: h, elements: directions.flatMap(\.filter)),
+        ceiling: (1 + tolerance) / (1 - tolerance) * level,
         nodeLimit: effort.nodeLimit, seconds: effort.seconds, threads: patches.threads,
         isInterrupted: effort.isInterrupted))
     for j in 0..<found.filters.rows {

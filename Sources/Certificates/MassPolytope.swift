@@ -1,4 +1,4 @@
-import Tensors
+package import Tensors
 
 /// The polytope `{x >= 0 : A x = A x0}` of nonnegative vectors with the products of one of them, by its vertices.
 ///
@@ -7,13 +7,13 @@ import Tensors
 ///
 /// - Precondition: The polytope is bounded, as where a positive combination of the rows of `A` is fixed.
 /// - Source: Dantzig, *Linear Programming and Extensions*, 1963; the rule against cycling is Bland's (1977).
-struct MassPolytope {
+package struct MassPolytope {
   /// Orthonormal rows, `[r, m]`.
-  let equations: Matrix
+  package let equations: Matrix
   /// Coordinates that stay zero.
-  private(set) var isExcluded: [Bool]
+  package private(set) var isExcluded: [Bool]
   /// Basic coordinates in the order of the dictionary's rows.
-  private(set) var basis: [Int] = []
+  package private(set) var basis: [Int] = []
   private var nonbasic: [Int] = []
   private var beta: [Double] = []
   /// `T`, `[r, m - r]`.
@@ -33,7 +33,7 @@ struct MassPolytope {
   ///   - equations: `A` with orthonormal rows, `[r, m]`.
   ///   - member: `x0`, nonnegative, of length `m`.
   /// - Throws: `LAPACK.Failure` when a basis is singular.
-  init(equations: Matrix, member: [Double]) throws {
+  package init(equations: Matrix, member: [Double]) throws {
     precondition(equations.columns == member.count, "MassPolytope: shapes do not agree")
     self.equations = equations
     isExcluded = [Bool](repeating: false, count: member.count)
@@ -53,13 +53,13 @@ struct MassPolytope {
   }
 
   /// Number of coordinates `m`.
-  var count: Int { isExcluded.count }
+  package var count: Int { isExcluded.count }
   /// Number of independent equations `r`.
-  var rank: Int { basis.count }
+  package var rank: Int { basis.count }
   private var width: Int { nonbasic.count }
 
   /// The vertex of the present dictionary.
-  var vertex: [Double] {
+  package var vertex: [Double] {
     var x = [Double](repeating: 0, count: count)
     for (row, j) in basis.enumerated() { x[j] = max(0, beta[row]) }
     return x
@@ -71,7 +71,7 @@ struct MassPolytope {
   /// - Returns: The value at the vertex returned.
   /// - Throws: `LAPACK.Failure` when a basis is singular.
   /// - Complexity: O(`r (m - r)`) for each pivot.
-  mutating func maximize(_ weights: [Double]) throws -> (value: Double, point: [Double]) {
+  package mutating func maximize(_ weights: [Double]) throws -> (value: Double, point: [Double]) {
     let size = weights.reduce(0) { max($0, abs($1)) }
     guard size > 0 else { return (0, vertex) }
     var stalled = 0
@@ -93,7 +93,7 @@ struct MassPolytope {
   }
 
   /// The polytope with a coordinate held at zero; nil when no member has it at zero.
-  func excluding(_ coordinate: Int) throws -> MassPolytope? {
+  package func excluding(_ coordinate: Int) throws -> MassPolytope? {
     var result = self
     var weights = [Double](repeating: 0, count: count)
     weights[coordinate] = -1
@@ -133,7 +133,7 @@ struct MassPolytope {
   /// - Returns: The member.
   /// - Throws: `LAPACK.Failure` when a factorization fails.
   /// - Complexity: O(`r^2 m`) for each step, of which there are few.
-  func leastNorm() throws -> [Double] {
+  package func leastNorm() throws -> [Double] {
     var y = target
     let columns = equations.transposed
     func point(_ y: [Double]) -> [Double] {
@@ -175,7 +175,7 @@ struct MassPolytope {
   /// - Returns: The vertices, and whether these are all.
   /// - Throws: `LAPACK.Failure` when a basis is singular.
   /// - Complexity: O(`r (m - r)^2`) for each dictionary.
-  func vertices(limit: Int) throws -> (points: [[Double]], isComplete: Bool) {
+  package func vertices(limit: Int) throws -> (points: [[Double]], isComplete: Bool) {
     var points: [[Double]] = []
     var supports: Set<[Int]> = []
     var known: Set<[Int]> = [basis.sorted()]
@@ -196,7 +196,7 @@ struct MassPolytope {
   }
 
   /// Coordinates up to this are zero.
-  var negligible: Double { 1e-9 * scale }
+  package var negligible: Double { 1e-9 * scale }
 
   // MARK: - The dictionary
 

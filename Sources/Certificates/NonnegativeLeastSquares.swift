@@ -1,10 +1,10 @@
-import Tensors
+package import Tensors
 
 /// The nonnegative `x` with the least `|A x - b|`, by the active-set method.
 ///
 /// - Complexity: O(`rows m^2`) for each pivot, of which there are about as many as positive coordinates.
 /// - Source: Lawson & Hanson, *Solving Least Squares Problems*, 1974.
-enum NonnegativeLeastSquares {
+package enum NonnegativeLeastSquares {
   /// Solves one problem.
   ///
   /// - Parameters:
@@ -12,7 +12,7 @@ enum NonnegativeLeastSquares {
   ///   - target: `b`, of length `r`.
   ///   - start: Coordinates that are positive at first, if the solution on them is.
   /// - Returns: The solution, of length `m`.
-  static func solve(_ matrix: Matrix, _ target: [Double], start: [Int] = []) -> [Double] {
+  package static func solve(_ matrix: Matrix, _ target: [Double], start: [Int] = []) -> [Double] {
     let m = matrix.columns
     let columns = matrix.transposed
     var x = [Double](repeating: 0, count: m)

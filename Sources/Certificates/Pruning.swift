@@ -157,6 +157,11 @@ private struct Pruner {
       (masses, active) = next
     }
     isIrreducible = true
+    guard let trial = refitted(active), change(trial) < change(masses),
+      trial.reduce(0, +) <= givenMass * (1 + 10 * tolerance)
+    else { return }
+    masses = trial
+    active = active.filter { masses[$0] > 0 }
   }
 
   /// Combination of the active neurons whose predictions are smallest, in units of the lengths of their predictions.
@@ -210,9 +215,14 @@ private struct Pruner {
       }
       guard gone >= 0 else { continue }
       let left = active.indices.filter { $0 != gone }.map { active[$0] }
-      if let trial = refitted(left), change(trial) <= bound,
-        trial.reduce(0, +) <= givenMass * (1 + 10 * tolerance)
-      {
+      var stepped = masses
+      for (position, j) in active.enumerated() {
+        stepped[j] = position == gone ? 0 : max(0, masses[j] - step * direction[position])
+      }
+      // Steps add up their rounding; a fit of the masses left takes it back.
+      for trial in [stepped, change(stepped) > 0.1 * bound ? refitted(left) : nil].compactMap({ $0 }
+      )
+      where change(trial) <= bound && trial.reduce(0, +) <= givenMass * (1 + 10 * tolerance) {
         return (trial, left.filter { trial[$0] > 0 })
       }
     }

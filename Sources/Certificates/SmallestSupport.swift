@@ -5,19 +5,27 @@ import Tensors
 /// At a vertex with support `s` any member with fewer must have some coordinate of `s` at zero. The branches hold the
 /// coordinates at zero one by one; the ones branched on before are taken as required, so that no support is met twice. A
 /// branch ends when as many coordinates are required as the best support has.
-struct SmallestSupport {
+package struct SmallestSupport {
   private let root: MassPolytope
   private let nodeLimit: Int
   private var nodeCount = 0
   private var best: [Double]
 
-  init(_ polytope: MassPolytope, nodeLimit: Int) {
+  /// A search on a polytope.
+  ///
+  /// - Parameters:
+  ///   - polytope: The polytope.
+  ///   - nodeLimit: Most nodes.
+  package init(_ polytope: MassPolytope, nodeLimit: Int) {
     (root, self.nodeLimit) = (polytope, nodeLimit)
     best = polytope.vertex
   }
 
-  /// The best member, and whether none has fewer positive coordinates.
-  mutating func solve() throws -> (masses: [Double], isSmallest: Bool) {
+  /// Searches the branches.
+  ///
+  /// - Returns: The best member, and whether none has fewer positive coordinates.
+  /// - Throws: `LAPACK.Failure` when a basis is singular.
+  package mutating func solve() throws -> (masses: [Double], isSmallest: Bool) {
     // A few vertices first: the largest sums of random weights leave out what is small anyway.
     var (polytope, generator) = (root, SeededGenerator(seed: 1))
     for _ in 0..<8 {

@@ -65,6 +65,7 @@ extension Model {
   ///   - targetGap: Relative gap asked for.
   ///   - effort: How hard to work on the bound for ReLU networks.
   ///   - multipliers: A proof that is checked instead of searching for a bound.
+  ///   - ownCells: Whether to measure the network against the best one over its own cells, too.
   ///   - backend: Product used to find `lambdaMax` and for the accuracies; the certifier has its own.
   ///   - threads: Threads to use.
   /// - Returns: The result and whether the gap asked for is proven.
@@ -72,8 +73,8 @@ extension Model {
   public func certified(
     on data: Dataset, lambda: Double? = nil, targetGap: Double,
     effort: BoundEffort = BoundEffort(seconds: Trainer.defaultSearchSeconds),
-    multipliers: MultiplierCertificate? = nil, backend: ConvolutionBackend = .im2col,
-    threads: Int = 1
+    multipliers: MultiplierCertificate? = nil, ownCells: Bool = false,
+    backend: ConvolutionBackend = .im2col, threads: Int = 1
   ) throws -> (result: TrainingResult, isEstablished: Bool) {
     try data.test.map { try samples.check($0) }
     var phases = PhaseClock()
@@ -96,6 +97,15 @@ extension Model {
         status: "certified", advice: "the network of the model file was checked, not changed",
         certificate: certificate, cells: cells, model: self, data: data, threads: threads,
         backend: backend)
+    }
+    if ownCells {
+      let own = try phases.time("own cells") {
+        try Certifier(
+          images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads
+        ).ownCells(of: network)
+      }
+      result.ownCellCount = Finite(Double(own.cellCount))
+      result.ownCellsGap = Finite(own.relativeGap)
     }
     result.phases = phases.phases
     result.seconds = Finite(phases.total)

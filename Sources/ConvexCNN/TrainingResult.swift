@@ -68,6 +68,10 @@ public struct TrainingResult: Sendable, Equatable, Codable {
   /// Relative gap of the loss under the budget that Frank-Wolfe was given, bounded by the solver over all cells; null
   /// without a budget.
   public var budgetGap: Finite
+  /// Different activation patterns of the network's own neurons; null where they were not asked for.
+  public var ownCellCount = Finite(nil)
+  /// Proven relative gap to the best network over those cells alone: about 0 for a stationary point.
+  public var ownCellsGap = Finite(nil)
   /// Wall-clock seconds of all phases.
   public var seconds: Finite
   /// Parts of the work.

@@ -52,6 +52,12 @@ struct CertifyCommand: ParsableCommand {
       valueName: "file.json"))
   var checkMultipliers: String?
 
+  @Flag(
+    help: ArgumentHelp(
+      "Also measure the network against the best one over the cells of its own filters: a gap of 0 there is a stationary "
+        + "point (ReLU, linear pooling)."))
+  var ownCells = false
+
   @Option(help: convolutionHelp)
   var convolution: ConvolutionBackend = .auto
 
@@ -73,6 +79,12 @@ struct CertifyCommand: ParsableCommand {
     let network = try Model(contentsOf: model)
     try requireBound(of: network)
     try requireMultipliers(of: network)
+    if ownCells, network.network.activation != .relu || network.network.pooling.kind == .max {
+      throw InputError(
+        .usage, "--own-cells", expected: "no flag but for ReLU networks with linear pooling",
+        found: "\(network.network.activation.rawValue), \(network.network.pooling)",
+        advice: "Gated and linear networks are certified over their cells anyway.")
+    }
     let proof = try checkMultipliers.map { try MultiplierCertificate(contentsOf: $0) }
     let inputs = try data.load(
       isSignal: network.configuration.filter.isSignal, seed: common.seed, like: network.samples)
@@ -110,7 +122,7 @@ struct CertifyCommand: ParsableCommand {
           method: BoundEffort.Method(rawValue: bound) ?? .automatic,
           seconds: common.maxSeconds ?? Trainer.defaultSearchSeconds,
           isInterrupted: { Interruption.isRequested }),
-        multipliers: proof, backend: convolution, threads: common.threadCount)
+        multipliers: proof, ownCells: ownCells, backend: convolution, threads: common.threadCount)
     } catch let error as CertificateError where proof != nil {
       throw Failure(code: 2, message: "certify: \(error)")
     }

@@ -30,6 +30,12 @@ extension TrainingResult {
       table.add(
         "gap at the budget", "\(digits(budgetGap, "%.3g")) by the solver, over all cells")
     }
+    if let gap = ownCellsGap.value, let count = ownCellCount.value {
+      table.add(
+        "own cells",
+        "gap \(digits(gap, "%.3g")) to the best network over the network's own \(Int(count)) cells"
+          + (gap <= 1e-6 ? ": a stationary point" : ""))
+    }
     table.add("neurons", "\(neuronCount)")
     table.add("cells", "\(cellCount)")
     if trainAccuracy.value != nil { table.add("train accuracy", percent(trainAccuracy.value)) }
