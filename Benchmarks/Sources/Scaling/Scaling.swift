@@ -3,7 +3,7 @@
 struct Scaling {
   private static let usage = """
     usage: Scaling convolution|counting|sampling|cells|descent|bounds [--quick]
-           Scaling baselines|circular|pricing|training|spiral [--quick] [--figures]
+           Scaling baselines|circular|pricing|pruning|training|spiral [--quick] [--figures]
     --figures writes charts to the folder figures
     """
 
@@ -25,6 +25,7 @@ struct Scaling {
       try PricingScaling(isQuick: isQuick, figures: figures).run(.pricing)
     case ("training", nil):
       try PricingScaling(isQuick: isQuick, figures: figures).run(.training)
+    case ("pruning", nil): try PruningComparison(isQuick: isQuick, figures: figures).run()
     case ("spiral", nil): try SpiralComparison(isQuick: isQuick, figures: figures).run()
     default: print(usage)
     }
