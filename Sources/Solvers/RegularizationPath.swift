@@ -57,7 +57,7 @@ public struct RegularizationPath: Sendable {
   public init(
     problem: TrainingProblem, program: GatedProgram?,
     settings: CellGeneration.Settings = CellGeneration.Settings(
-      starts: 24, polishIterations: 80)
+      starts: 24, polishIterations: 40)
   ) {
     self.problem = problem
     self.program = program

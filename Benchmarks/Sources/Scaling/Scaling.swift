@@ -20,6 +20,7 @@ struct Scaling {
     case ("descent", nil): try DescentComparison.run(isQuick: isQuick)
     case ("circular", nil): try CircularScaling(isQuick: isQuick, figures: figures).run()
     case ("bounds", nil): try BoundComparison(isQuick: isQuick).run()
+    case ("path", nil): try PathScaling(isQuick: isQuick).run()
     case ("baselines", nil): try BaselineGaps(isQuick: isQuick, figures: figures).run()
     case ("pricing", nil):
       try PricingScaling(isQuick: isQuick, figures: figures).run(.pricing)
