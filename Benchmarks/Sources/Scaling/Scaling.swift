@@ -2,7 +2,7 @@
 @main
 struct Scaling {
   private static let usage = """
-    usage: Scaling convolution|counting|sampling|cells|descent|bounds [--quick]
+    usage: Scaling convolution|counting|sampling|cells|descent|bounds|path [--quick]
            Scaling baselines|circular|pricing|pruning|training|spiral [--quick] [--figures]
     --figures writes charts to the folder figures
     """
