@@ -168,10 +168,15 @@ extension OptimalSet {
 
   private func distance(_ direction: NeuronDirection, _ j: Int) -> Double {
     guard direction.gate == neurons[j].gate else { return .infinity }
-    let filters = MassedNeurons.chord(direction.filter, neurons[j].filter)
-    let weights = MassedNeurons.chord(
-      direction.outputWeights.elements, neurons[j].outputWeights.elements)
-    return max(filters, weights)
+    let (filter, weights) = (direction.filter, direction.outputWeights.elements)
+    func distance(sign: Double) -> Double {
+      max(
+        MassedNeurons.chord(filter.map { sign * $0 }, neurons[j].filter),
+        MassedNeurons.chord(weights.map { sign * $0 }, neurons[j].outputWeights.elements))
+    }
+    // Neurons that are linear on their patterns are the same with both signs turned.
+    return network.activation == .relu
+      ? distance(sign: 1) : min(distance(sign: 1), distance(sign: -1))
   }
 
   /// Whether a network is an optimum.

@@ -99,8 +99,9 @@ extension OptimalSet {
   private var gateRows: Matrix? {
     guard network.gates != nil else { return nil }
     let gates = neurons.compactMap(\.gate)
+    // The view wants a gate, also where no neuron has one.
     return gates.isEmpty
-      ? network.gates
+      ? Matrix(rows: 1, columns: network.geometry.patchDimension)
       : Matrix(
         rows: gates.count, columns: network.filters.columns, elements: gates.flatMap { $0 })
   }
