@@ -70,7 +70,8 @@ extension Certifier {
   private func sensitivity(_ system: SensitivitySystem, _ set: OptimalSet?) throws -> Sensitivity {
     let p = system.count
     let hessian = system.hessian()
-    let smallest = p == 0 ? .infinity : try LAPACK.symmetricEigen(hessian).values[0] / lambda
+    let (values, vectors) = try LAPACK.symmetricEigen(hessian)
+    let smallest = values.first.map { $0 / lambda } ?? .infinity
     let kinkMargin = try system.kinkMargin()
     var obstacles = obstacles(smallest, kinkMargin, set)
     var inverse = Matrix(rows: p, columns: p)
@@ -78,7 +79,6 @@ extension Certifier {
       inverse = try LAPACK.solvePositiveDefinite(hessian, .identity(p))
     } else if p > 0 {
       // Directions without curvature stay where they are.
-      let (values, vectors) = try LAPACK.symmetricEigen(hessian)
       let kept = values.indices.filter { values[$0] > 1e-9 * lambda }
       var scaled = vectors.selectingRows(kept)
       for (row, k) in kept.enumerated() {

@@ -117,20 +117,11 @@ struct FaceCoordinates {
   func pooled(
     _ patches: PooledPatches, weights: Matrix, samples: Range<Int>
   ) -> [Double] {
-    let (a, h, count) = (weights.rows, patches.patchDimension, patches.patchesPerSample)
-    var result = [Double](repeating: 0, count: samples.count * a * h)
-    for (s, i) in samples.enumerated() {
-      for k in 0..<count {
-        let r = i * count + k
-        guard (mask[r >> 6] >> UInt64(r & 63)) & 1 == 1 else { continue }
-        for q in 0..<a {
-          let weight = weights[q, k]
-          guard weight != 0 else { continue }
-          let target = (s * a + q) * h
-          for e in 0..<h { result[target + e] += weight * patches.rows.elements[r * h + e] }
-        }
-      }
+    let size = samples.count * weights.rows * patches.patchDimension
+    return [Double](unsafeUninitializedCapacity: size) { buffer, count in
+      count = size
+      guard let target = buffer.baseAddress else { return }
+      MaskedDualNorm.pool(patches, weights: weights, mask: mask, samples: samples, into: target)
     }
-    return result
   }
 }

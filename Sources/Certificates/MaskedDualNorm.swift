@@ -67,7 +67,7 @@ package enum MaskedDualNorm {
   }
 
   /// `sum_k P[q, k] D[i, k] x_ik` for some samples, `[samples, a, h]`.
-  private static func pool(
+  static func pool(
     _ patches: PooledPatches, weights: Matrix, mask: [UInt64]?, samples: Range<Int>,
     into pooled: UnsafeMutablePointer<Double>
   ) {

@@ -176,7 +176,6 @@ private struct Pruner {
     }
     var scaled = columns
     for i in 0..<scaled.rows { for j in active.indices { scaled[i, j] /= lengths[j] } }
-    let gram = BLAS.product(scaled, .transposed, scaled, .plain)
     let values: [Double]
     let vector: [Double]
     if scaled.rows >= active.count {
@@ -185,6 +184,7 @@ private struct Pruner {
       vector = Array(svd.vt.row(active.count - 1))
     } else {
       values = [1, 0]
+      let gram = BLAS.product(scaled, .transposed, scaled, .plain)
       vector = Array(try LAPACK.symmetricEigen(gram).vectors.row(0))
     }
     // Far above rounding no step can keep the predictions.

@@ -17,6 +17,8 @@ struct SensitivitySystem {
   let lambda: Double
   let predictions: Matrix
   let gradient: Matrix
+  /// The gradient of the loss by the responses of each neuron, as a map of its filter, `[c a, h]`.
+  private let correlations: [Matrix]
   private let offsets: [Int]
   private let biasBasis: Matrix
   /// Number of coordinates.
@@ -28,7 +30,11 @@ struct SensitivitySystem {
   ) throws {
     (self.patches, self.weights, self.network, self.faces) = (patches, weights, network, faces)
     (self.loss, self.lambda, self.predictions) = (loss, lambda, predictions)
-    gradient = loss.gradient(at: predictions)
+    let gradient = loss.gradient(at: predictions)
+    self.gradient = gradient
+    correlations = faces.map {
+      MaskedDualNorm.correlation(patches, weights: weights, mask: $0.mask, dual: gradient)
+    }
     let size = weights.rows * loss.outputCount
     var offsets = [0]
     for face in faces { offsets.append((offsets.last ?? 0) + face.basis.rows + size) }
@@ -52,6 +58,9 @@ struct SensitivitySystem {
 
   private var windows: Int { weights.rows }
   private var outputs: Int { loss.outputCount }
+
+  /// The row of a correlation that belongs to output weight `q c + t`.
+  private func correlationRow(ofWeight w: Int) -> Int { w % outputs * windows + w / outputs }
 
   /// Calls a closure with consecutive samples and the transposed Jacobian of their predictions, `[count, samples c]`.
   func forEachChunk(_ body: (Range<Int>, Matrix) throws -> Void) rethrows {
@@ -123,34 +132,16 @@ struct SensitivitySystem {
     }
     let size = windows * outputs
     for (j, face) in faces.enumerated() {
-      let map = BLAS.product(face.basis, .plain, correlation(of: j), .plain)
+      let map = BLAS.product(correlations[j], .plain, face.basis, .transposed)
       let (first, k) = (offsets[j], face.basis.rows)
-      for e in 0..<k {
-        for w in 0..<size {
-          result[first + e, first + k + w] += map[e, w]
-          result[first + k + w, first + e] += map[e, w]
+      for w in 0..<size {
+        let row = correlationRow(ofWeight: w)
+        for e in 0..<k {
+          result[first + e, first + k + w] += map[row, e]
+          result[first + k + w, first + e] += map[row, e]
         }
       }
       for e in first..<offsets[j + 1] { result[e, e] += lambda }
-    }
-    return result
-  }
-
-  /// The gradient of the loss by the responses of a neuron, as a map of its filter, `[h, a c]`.
-  private func correlation(of j: Int) -> Matrix {
-    let (a, c, h) = (windows, outputs, patches.patchDimension)
-    var result = Matrix(rows: h, columns: a * c)
-    for start in stride(from: 0, to: patches.sampleCount, by: Self.chunk) {
-      let samples = start..<min(start + Self.chunk, patches.sampleCount)
-      let pooled = faces[j].pooled(patches, weights: weights, samples: samples)
-      for (s, i) in samples.enumerated() {
-        for q in 0..<a {
-          for t in 0..<c {
-            let g = gradient[i, t]
-            for e in 0..<h { result[e, q * c + t] += g * pooled[(s * a + q) * h + e] }
-          }
-        }
-      }
     }
     return result
   }
@@ -204,10 +195,12 @@ struct SensitivitySystem {
     var margin: Double?
     for (j, face) in faces.enumerated() where face.normals.rows > 0 {
       let size = windows * outputs
-      let outer = Matrix(
-        rows: size, columns: 1,
-        elements: Array(network.outputWeights.elements[j * size..<(j + 1) * size]))
-      var slope = BLAS.product(correlation(of: j), .plain, outer).elements
+      var slope = [Double](repeating: 0, count: patches.patchDimension)
+      for w in 0..<size {
+        BLAS.add(
+          network.outputWeights.elements[j * size + w],
+          Array(correlations[j].row(correlationRow(ofWeight: w))), to: &slope)
+      }
       BLAS.add(lambda, Array(network.filters.row(j)), to: &slope)
       let bounds = (0..<face.normals.rows).map { sides(of: face, line: $0, neuron: j) }
       let scale = bounds.reduce(0) { $0 + abs($1.above) + abs($1.below) }

@@ -130,7 +130,8 @@ struct MergedPatternTests {
     [0.03972210748165899, -0.2924567509650886, -0.7819084623568421, -0.2571922406188707],
   ])
 
-  private static let large = Matrix([
+  /// Six signals of length 5, also those of `CellGenerationTests.optimumOfMaxPooling`.
+  static let large = Matrix([
     [
       0.18905338179353307, -0.5227484414807474, -0.41306354339189344, -2.4414673826398556,
       1.799707382720902,
