@@ -22,8 +22,12 @@ struct FaceCoordinates {
   ///   - filter: Filter of length `h`, not zero.
   ///   - patches: Data.
   ///   - lines: Their hyperplanes.
+  ///   - tolerance: Sines of angles up to this count as zero.
   /// - Throws: `LAPACK.Failure` when a factorization fails.
-  init(of filter: [Double], _ patches: PooledPatches, _ lines: EssentialRows) throws {
+  init(
+    of filter: [Double], _ patches: PooledPatches, _ lines: EssentialRows,
+    tolerance: Double = kinkTolerance
+  ) throws {
     let h = filter.count
     let length = BLAS.norm(filter)
     let products = BLAS.product(
@@ -35,7 +39,7 @@ struct FaceCoordinates {
     for line in 0..<lines.lineCount {
       let row = Array(lines.rows.row(line))
       let size = BLAS.norm(row)
-      guard abs(products[line]) <= Self.kinkTolerance * size * length else { continue }
+      guard abs(products[line]) <= tolerance * size * length else { continue }
       position[line] = count
       count += 1
       normals += row.map { $0 / size }

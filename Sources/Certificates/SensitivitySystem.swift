@@ -18,9 +18,11 @@ struct SensitivitySystem {
   let predictions: Matrix
   let gradient: Matrix
   /// The gradient of the loss by the responses of each neuron, as a map of its filter, `[c a, h]`.
-  private let correlations: [Matrix]
-  private let offsets: [Int]
-  private let biasBasis: Matrix
+  let correlations: [Matrix]
+  /// First coordinate of each neuron, and that of the output bias.
+  let offsets: [Int]
+  /// Orthonormal changes of the output bias that the loss sees, `[b, c]`.
+  let biasBasis: Matrix
   /// Number of coordinates.
   let count: Int
 
@@ -56,11 +58,11 @@ struct SensitivitySystem {
     return vectors.selectingRows(values.indices.filter { values[$0] > 0.5 })
   }
 
-  private var windows: Int { weights.rows }
-  private var outputs: Int { loss.outputCount }
+  var windows: Int { weights.rows }
+  var outputs: Int { loss.outputCount }
 
   /// The row of a correlation that belongs to output weight `q c + t`.
-  private func correlationRow(ofWeight w: Int) -> Int { w % outputs * windows + w / outputs }
+  func correlationRow(ofWeight w: Int) -> Int { w % outputs * windows + w / outputs }
 
   /// Calls a closure with consecutive samples and the transposed Jacobian of their predictions, `[count, samples c]`.
   func forEachChunk(_ body: (Range<Int>, Matrix) throws -> Void) rethrows {
@@ -124,12 +126,24 @@ struct SensitivitySystem {
   ///
   /// - Complexity: O(`n c count^2`).
   func hessian() -> Matrix {
+    var result = gaussNewton()
+    addPenaltyAndResidual(to: &result)
+    return result
+  }
+
+  /// The part of the Hessian that the curvature of the loss makes, `J H_L J'`, `[count, count]`.
+  func gaussNewton() -> Matrix {
     var result = Matrix(rows: count, columns: count)
     forEachChunk { samples, jacobian in
       let part = BLAS.product(
         weighted(jacobian, samples), .plain, jacobian, .transposed)
       BLAS.add(1, part.elements, to: &result.elements)
     }
+    return result
+  }
+
+  /// Adds the other part of the Hessian: `lambda`, and the gradient of the loss times second derivatives of predictions.
+  func addPenaltyAndResidual(to result: inout Matrix) {
     let size = windows * outputs
     for (j, face) in faces.enumerated() {
       let map = BLAS.product(correlations[j], .plain, face.basis, .transposed)
@@ -143,7 +157,6 @@ struct SensitivitySystem {
       }
       for e in first..<offsets[j + 1] { result[e, e] += lambda }
     }
-    return result
   }
 
   /// The coordinates of the penalized weights: the gradient of `(1/2) sum_j (|u_j|^2 + |W_j|_F^2)`.
@@ -220,22 +233,26 @@ struct SensitivitySystem {
   }
 
   /// What the rows of a hyperplane add to the slope along its normal, on both of its sides.
-  private func sides(
+  func sides(
     of face: FaceCoordinates, line: Int, neuron j: Int
   ) -> (above: Double, below: Double) {
     var (above, below) = (0.0, 0.0)
-    let count = patches.patchesPerSample
     for (row, isPositive) in face.rowsOnLine[line] {
-      let (i, k) = (row / count, row % count)
-      var slope = 0.0
-      for q in 0..<windows where weights[q, k] != 0 {
-        for t in 0..<outputs {
-          slope += weights[q, k] * gradient[i, t] * network.outputWeights[j * windows + q, t]
-        }
-      }
-      slope *= BLAS.norm(Array(patches.rows.row(row)))
+      let slope = slope(ofRow: row, neuron: j) * BLAS.norm(Array(patches.rows.row(row)))
       if isPositive { above += slope } else { below += slope }
     }
     return (above, below)
+  }
+
+  /// What the loss gains for each unit that a row adds to its response to a neuron.
+  func slope(ofRow row: Int, neuron j: Int) -> Double {
+    let (i, k) = (row / patches.patchesPerSample, row % patches.patchesPerSample)
+    var slope = 0.0
+    for q in 0..<windows where weights[q, k] != 0 {
+      for t in 0..<outputs {
+        slope += weights[q, k] * gradient[i, t] * network.outputWeights[j * windows + q, t]
+      }
+    }
+    return slope
   }
 }

@@ -1,0 +1,164 @@
+import Arrangements
+import ConvexPrograms
+import Tensors
+
+/// The evidence about one point, put together.
+struct PointAnalysis {
+  let system: SensitivitySystem
+  let denseLimit: Int
+  /// Numbers of the neurons of the system in the network.
+  var neurons: [Int] = []
+  /// Numbers of the neurons left out.
+  var zeroNeurons: [Int] = []
+  /// How far filters were moved to their faces.
+  var projectionDistance = 0.0
+  /// Norm of the weights of neurons left out.
+  var lostWeight = 0.0
+
+  init(_ system: SensitivitySystem, denseLimit: Int) {
+    (self.system, self.denseLimit) = (system, denseLimit)
+  }
+
+  private var isSquared: Bool { system.loss is SquaredLoss }
+
+  func point(
+    _ lines: EssentialRows, neuronCount: Int, determinant: DeterminantIdentity?
+  ) throws -> CriticalPoint {
+    let slope = BLAS.norm([BLAS.norm(system.slope()), system.lambda * lostWeight])
+    let curvature = system.count > 0 ? try CurvatureBounds(system, denseLimit: denseLimit) : nil
+    let kinks = try system.kinks()
+    let size = BLAS.norm(system.network.filters.elements + system.network.outputWeights.elements)
+    let relativeSlope = size > 0 ? slope / (system.lambda * size) : slope > 0 ? .infinity : 0
+    let radii = Radii(
+      system, lines, slope: slope, curvature: curvature?.proven ?? 0,
+      sigma: (curvature?.lossCurvature ?? 0).squareRoot(), isSquared: isSquared)
+    let (imbalance, unbalanced) = imbalance()
+    var obstacles = zeroNeurons.map { CriticalPoint.Obstacle.zeroNeuron($0) }
+    if let curvature, curvature.proven <= 0 {
+      obstacles.append(isDependent(curvature) ? .dependentOutputs : .curvature)
+    }
+    let isStationary =
+      isSquared && curvature.map({ $0.proven > 0 }) ?? false
+      ? radii.existence != nil : relativeSlope <= CriticalPoint.slopeTolerance
+    if !isStationary {
+      obstacles.append(imbalance > 1e-6 ? .unbalanced(neuron: unbalanced) : .notStationary)
+    }
+    let drift = radii.existence ?? 0
+    for kink in kinks where !isHeld(kink, drift: drift, curvature) {
+      let obstacle = CriticalPoint.Obstacle.kink(neuron: neurons[kink.neuron])
+      if !obstacles.contains(obstacle) { obstacles.append(obstacle) }
+    }
+    return CriticalPoint(
+      neuronCount: neuronCount, kinks: kinks.map { $0.renumbered(neurons) },
+      projectionDistance: projectionDistance, slope: slope, relativeSlope: relativeSlope,
+      imbalance: imbalance, curvature: curvature, pieceRadius: radii.piece,
+      isolationRadius: radii.isolation, convexityRadius: radii.convexity,
+      existenceRadius: radii.existence, threshold: ResidualThreshold(system),
+      determinant: determinant, obstacles: obstacles)
+  }
+
+  /// Whether the smallest eigenvalue is zero up to rounding since outputs of neurons are dependent.
+  private func isDependent(_ curvature: CurvatureBounds) -> Bool {
+    curvature.independence <= 0 && curvature.smallestEigenvalue > -1e-6 * system.lambda
+  }
+
+  private func imbalance() -> (value: Double, neuron: Int) {
+    let pairs = zip(system.network.filterNorms, system.network.outputNorms)
+    let values = pairs.map { abs($0 - $1) / ($0 + $1) }
+    guard let worst = values.indices.max(by: { values[$0] < values[$1] }) else { return (0, 0) }
+    return (values[worst], neurons[worst])
+  }
+
+  /// Whether a hyperplane holds its filter strictly, at the exact point as well, which is at most `drift` away.
+  ///
+  /// Within `convexityRadius` the Hessian changes by at most its own size, so the gradient by at most twice that times the
+  /// distance, and multipliers by that over the least singular value of the normals. Slopes of rows change with their output
+  /// weights and with the gradient of the loss.
+  private func isHeld(_ kink: Kink, drift: Double, _ curvature: CurvatureBounds?) -> Bool {
+    guard let fraction = kink.fraction, let curvature else { return false }
+    let size =
+      system.lambda + BLAS.norm(system.correlations[kink.neuron].elements)
+      + curvature.lossCurvature + normalCurvature(kink.neuron)
+    let multiplier = 2 * size * drift / kink.conditioning
+    let largest = system.gradient.elements.reduce(0) { max($0, abs($1)) }
+    let outer = BLAS.norm(Array(neuronWeights(kink.neuron)))
+    let gradient = 2 * (curvature.lossCurvature / Double(system.patches.sampleCount)).squareRoot()
+    let range =
+      kink.mass * drift
+      * (largest * Double(system.outputs).squareRoot() + gradient * (outer + drift))
+    let needed =
+      CriticalPoint.fractionTolerance
+      + (kink.range > 0 ? 2 * (multiplier + range) / kink.range : .infinity)
+    return fraction > needed && 1 - fraction > needed
+  }
+
+  private func neuronWeights(_ j: Int) -> ArraySlice<Double> {
+    let size = system.windows * system.outputs
+    return system.network.outputWeights.elements[j * size..<(j + 1) * size]
+  }
+
+  /// Bounds the curvature of the squared loss along changes of a filter, in its face or not.
+  private func normalCurvature(_ j: Int) -> Double {
+    let n = system.patches.sampleCount
+    let pooled = BLAS.norm(
+      system.faces[j].pooled(system.patches, weights: system.weights, samples: 0..<n))
+    let size = pooled * BLAS.norm(Array(neuronWeights(j)))
+    return size * size / Double(n)
+  }
+}
+
+/// Distances around a point, within its faces.
+private struct Radii {
+  /// To the next hyperplane.
+  let piece: Double
+  /// No other stationary point.
+  let isolation: Double?
+  /// Half of the curvature.
+  let convexity: Double?
+  /// An exact stationary point.
+  let existence: Double?
+
+  init(
+    _ system: SensitivitySystem, _ lines: EssentialRows, slope: Double, curvature mu: Double,
+    sigma: Double, isSquared: Bool
+  ) {
+    piece = Self.pieceRadius(system, lines)
+    guard isSquared, mu > 0 else {
+      (isolation, convexity, existence) = (nil, nil, nil)
+      return
+    }
+    let kappa = system.responseBound()
+    let product = sigma * kappa
+    isolation = min(piece, product > 0 ? 2 * mu / (3 * product) : .infinity)
+    // 3 sigma kappa rho + (3/2) kappa^2 rho^2 = mu / 2
+    let root = (9 * product * product + 3 * kappa * kappa * mu).squareRoot()
+    let convexity = kappa > 0 ? mu / (3 * product + root) : .infinity
+    self.convexity = convexity
+    let distance = 2 * slope / mu
+    existence = distance < min(convexity, piece) ? distance : nil
+  }
+
+  private static func pieceRadius(
+    _ system: SensitivitySystem, _ lines: EssentialRows
+  ) -> Double {
+    var result = Double.infinity
+    for (j, face) in system.faces.enumerated() {
+      let filter = Array(system.network.filters.row(j))
+      let own = Set(face.rowsOnLine.compactMap { $0.first.map { lines.lineOfRow[$0.row] } })
+      for line in 0..<lines.lineCount where !own.contains(line) {
+        let row = Array(lines.rows.row(line))
+        result = min(result, abs(BLAS.dot(row, filter)) / BLAS.norm(row))
+      }
+    }
+    return result
+  }
+}
+
+extension Kink {
+  /// The kink with the number of its neuron in the whole network.
+  fileprivate func renumbered(_ neurons: [Int]) -> Kink {
+    Kink(
+      neuron: neurons[neuron], patch: patch, patchCount: patchCount, fraction: fraction,
+      multiplier: multiplier, range: range, conditioning: conditioning, mass: mass)
+  }
+}
