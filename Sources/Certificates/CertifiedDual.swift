@@ -1,5 +1,5 @@
 public import ConvexPrograms
-import Tensors
+public import Tensors
 
 /// A dual point with a proven bound on its dual norm; together two of them prove bounds at the strengths between.
 ///
@@ -12,6 +12,8 @@ public struct CertifiedDual: Sendable {
   let scope: Certificate.Scope
   let subject: Certificate.Subject
   let bound: Certificate.BoundKind
+  /// Patterns of the gates that the bound is over; nil for other networks.
+  let masks: [[UInt64]]?
   /// Patches, pooling and filters are those of this network.
   let architecture: Network
 
@@ -29,7 +31,7 @@ public struct CertifiedDual: Sendable {
     var unit = dual.point
     for e in unit.elements.indices { unit.elements[e] /= norm.norm }
     (self.unit, self.lambda) = (unit, lambda)
-    (scope, subject, bound) = (view.scope, view.subject, norm.kind)
+    (scope, subject, bound, masks) = (view.scope, view.subject, norm.kind, view.masks)
     architecture = network.selecting(neurons: [])
   }
 }
@@ -45,6 +47,7 @@ extension Certifier {
   ///   - network: The network to certify.
   ///   - first: A dual point proven on the same images and targets, for the same architecture.
   ///   - second: Another one.
+  ///   - gates: All gates of the gated program, `[P, h]`; nil for other activations.
   ///   - targetGap: Relative gap that the verdict asks for.
   /// - Returns: The certificate; its kind is the weaker of both bounds.
   /// - Throws: `CertificateError` when numbers are not finite or shapes do not agree, or the points are of another class.
@@ -52,14 +55,14 @@ extension Certifier {
   /// - Accuracy: Mixtures are rounded; `2^-50` of a bound on the dual norm of their sizes covers it
   ///   (`CertifiedDualTests`).
   public func certify(
-    _ network: Network, between first: CertifiedDual, and second: CertifiedDual, targetGap: Double
+    _ network: Network, between first: CertifiedDual, and second: CertifiedDual,
+    gates: Matrix? = nil, targetGap: Double
   ) throws -> Certificate {
     try check(network, targetGap: targetGap)
-    let view = try ProblemView(
-      images: images, geometry: network.geometry, pooling: network.pooling,
-      activation: network.activation, gates: nil, threads: threads)
+    let view = try view(of: network, gates: gates)
     for dual in [first, second] { try check(dual, network, view) }
-    let (value, _, penalty, decay) = try measure(network, view)
+    let masks = network.gates.map { view.allPatches.patterns(of: $0) }
+    let (value, _, penalty, decay) = try measure(network, view, masks: masks)
     let lower = bestMixture(first, second, view)
     var result = Certificate(
       objective: value + penalty, loss: value, regularization: penalty,
@@ -68,7 +71,8 @@ extension Certifier {
       bound: first.bound == .exact ? second.bound : first.bound,
       neuronCount: network.neuronCount, targetGap: targetGap,
       verdict: verdict(
-        objective: value + penalty, lower: lower, outside: nil, targetGap: targetGap),
+        objective: value + penalty, lower: lower,
+        outside: masks.flatMap { view.firstUnknown(among: $0) }, targetGap: targetGap),
       subject: view.subject)
     result.hasOutputBias = false
     return result
@@ -77,12 +81,13 @@ extension Certifier {
   private func check(_ dual: CertifiedDual, _ network: Network, _ view: ProblemView) throws {
     let other = dual.architecture
     guard dual.unit.rows == loss.sampleCount, dual.unit.columns == loss.outputCount,
-      dual.scope == view.scope, dual.subject == view.subject, other.geometry == network.geometry,
+      dual.scope == view.scope, dual.masks == view.masks, dual.subject == view.subject,
+      other.geometry == network.geometry,
       other.pooling == network.pooling, network.outputBias == nil
     else {
       throw CertificateError(
         place: "dual point of lambda \(dual.lambda)",
-        expected: "one of the same samples and architecture, without output bias",
+        expected: "one of the same samples, architecture and gates, without output bias",
         found: "[\(dual.unit.rows), \(dual.unit.columns)], \(dual.scope), \(other.pooling)",
         advice: "Use dual points of certificates on the same data.")
     }

@@ -172,9 +172,7 @@ extension Certifier {
   }
 
   private func multiplierView(of network: Network) throws -> (ProblemView, Matrix) {
-    let view = try ProblemView(
-      images: images, geometry: network.geometry, pooling: network.pooling,
-      activation: network.activation, gates: network.gates, threads: threads)
+    let view = try view(of: network, gates: network.gates)
     guard view.subject == .relu, network.outputBias == nil, case .linear(let weights) = view.windows
     else {
       throw CertificateError(

@@ -26,9 +26,7 @@ extension Certifier {
         place: "lambda", expected: "a positive number", found: "\(lambda)",
         advice: "Without regularization optimal networks have no fixed directions.")
     }
-    let view = try ProblemView(
-      images: images, geometry: network.geometry, pooling: network.pooling,
-      activation: network.activation, gates: gates, threads: threads)
+    let view = try view(of: network, gates: gates)
     guard view.subject != .maxPooled else {
       throw CertificateError(
         place: "optimal set", expected: "ReLU or a linear pooling", found: "\(network.pooling)",

@@ -39,9 +39,7 @@ extension Certifier {
   ///   program of their patterns).
   public func ownCells(of network: Network) throws -> OwnCells {
     try check(network, targetGap: 0)
-    let view = try ProblemView(
-      images: images, geometry: network.geometry, pooling: network.pooling,
-      activation: network.activation, gates: nil, threads: threads)
+    let view = try view(of: network, gates: nil)
     guard view.subject == .relu, case .linear(let weights) = view.windows else {
       throw CertificateError(
         place: "own cells", expected: "a ReLU network with linear pooling",

@@ -21,10 +21,7 @@ extension Certifier {
   public func sensitivity(of network: Network, set: OptimalSet? = nil) throws -> Sensitivity {
     try check(network, targetGap: 0)
     let network = network.balanced()
-    let view = try ProblemView(
-      images: images, geometry: network.geometry, pooling: network.pooling,
-      activation: network.activation, gates: network.gates.flatMap { $0.rows > 0 ? $0 : nil },
-      threads: threads)
+    let view = try view(of: network, gates: network.gates.flatMap { $0.rows > 0 ? $0 : nil })
     guard case .linear(let weights) = view.windows else {
       throw CertificateError(
         place: "sensitivity", expected: "a linear pooling", found: "\(network.pooling)",

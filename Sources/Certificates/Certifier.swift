@@ -23,8 +23,10 @@ public import Tensors
 public struct Certifier: Sendable {
   let images: Tensor
   let loss: any Loss
-  let lambda: Double
+  var lambda: Double
   let threads: Int
+  /// The data as read before; nil to read them for each certificate.
+  var prepared: ProblemView?
 
   /// A verifier for networks on one data set at one strength.
   ///
@@ -83,9 +85,7 @@ public struct Certifier: Sendable {
       try ProblemView.check(
         $0, filters: network.filters, dimension: network.geometry.patchDimension)
     }
-    let view = try ProblemView(
-      images: images, geometry: network.geometry, pooling: network.pooling,
-      activation: network.activation, gates: gates, directions: directions, threads: threads)
+    let view = try view(of: network, gates: gates, directions: directions)
     let masks = network.gates.map { view.allPatches.patterns(of: $0) }
     let clock = ContinuousClock()
     let start = clock.now

@@ -90,12 +90,14 @@ package struct PooledPatches: Sendable {
       norm((0..<weights.rows).map { weights[$0, k] })
     }
     var sum = 0.0
-    for i in 0..<sampleCount {
-      let size = norm(Array(dual.row(i)))
-      guard size > 0 else { continue }
-      for k in 0..<count {
-        let r = i * count + k
-        sum += size * pooled[k] * norm(Array(rows.elements[r * h..<(r + 1) * h]))
+    rows.elements.withUnsafeBufferPointer { x in
+      guard let x = x.baseAddress else { return }
+      for i in 0..<sampleCount {
+        let size = norm(Array(dual.row(i)))
+        guard size > 0 else { continue }
+        for k in 0..<count {
+          sum += size * pooled[k] * BLAS.norm(x + (i * count + k) * h, count: h)
+        }
       }
     }
     return sum

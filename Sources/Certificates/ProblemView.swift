@@ -29,7 +29,12 @@ struct ProblemView {
   /// The architecture, as far as claims distinguish it.
   let subject: Certificate.Subject
   /// Distinct patterns of the gates given, for gated networks.
-  private let masks: [[UInt64]]?
+  let masks: [[UInt64]]?
+  /// What the view was made for.
+  private let geometry: PatchGeometry
+  private let pooling: Pooling
+  private let activation: Activation
+  private let gates: Matrix?
 
   /// A view of images under an architecture.
   ///
@@ -39,6 +44,9 @@ struct ProblemView {
     gates: Matrix?, directions: Matrix? = nil, threads: Int
   ) throws {
     try Self.checkGates(gates, activation: activation, dimension: geometry.patchDimension)
+    (self.geometry, self.pooling, self.activation, self.gates) = (
+      geometry, pooling, activation, gates
+    )
     circularImages =
       directions == nil ? CircularImages(geometry, pooling, activation) : nil
     windows =
@@ -64,6 +72,15 @@ struct ProblemView {
       case (_, .gated): .gated
       case (_, .linear): .linear
       }
+  }
+
+  /// Whether the view serves an architecture.
+  func serves(
+    _ geometry: PatchGeometry, _ pooling: Pooling, _ activation: Activation, gates: Matrix?,
+    directions: Matrix?
+  ) -> Bool {
+    (self.geometry, self.pooling, self.activation) == (geometry, pooling, activation)
+      && self.gates == gates && self.directions == directions
   }
 
   /// An upper bound on the dual norm of a dual point over the class, and how it was found; nil where none is known.

@@ -92,10 +92,7 @@ extension Certifier {
     of network: Network
   ) throws -> (neurons: MassedNeurons, outputs: Matrix, view: ProblemView) {
     try check(network, targetGap: 0)
-    let view = try ProblemView(
-      images: images, geometry: network.geometry, pooling: network.pooling,
-      activation: network.activation, gates: network.gates.flatMap { $0.rows > 0 ? $0 : nil },
-      threads: threads)
+    let view = try view(of: network, gates: network.gates.flatMap { $0.rows > 0 ? $0 : nil })
     let neurons = MassedNeurons(network)
     let outputs = view.outputs(
       of: neurons.directions.map {

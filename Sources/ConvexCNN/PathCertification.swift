@@ -8,8 +8,9 @@ import Tensors
 ///
 /// A search at one strength proves a dual point; between two of them mixtures prove bounds at no cost
 /// (`CertifiedDual`). The ends are searched first, then the middle of every interval with a point that mixtures leave
-/// unproven. Searched points get a sharper gap than asked for, so that mixtures have something to lose. Networks whose bound needs no search, or
-/// which cannot be mixed, are certified one by one.
+/// unproven. Searched points get a sharper gap than asked for, so that mixtures have something to lose. For gated networks a pass over all
+/// gates takes the place of a search. ReLU filters in the plane, whose bound costs little, and networks that cannot be mixed are certified one
+/// by one.
 struct PathCertification {
   /// What is left for mixtures: searches aim at this share of the gap.
   static let searchShare = 0.75
@@ -22,23 +23,31 @@ struct PathCertification {
   private(set) var searchCount = 0
   private(set) var nodeCounts: [Int]
   private var duals: [CertifiedDual?]
+  private let certifier: Certifier
   private let secondsLeft: () -> Double
 
   init(
     _ run: PathRun, _ points: [RegularizationPath.Point], secondsLeft: @escaping () -> Double
-  ) {
+  ) throws {
     (self.run, self.points, self.secondsLeft) = (run, points, secondsLeft)
     targetGap = run.trainer.configuration.gap
     certificates = points.map { _ in nil }
     isSearched = points.map { _ in false }
     nodeCounts = points.map { _ in 0 }
     duals = points.map { _ in nil }
+    let certifier = run.certifier(at: run.cells.lambdaMax)
+    self.certifier =
+      try points.first.map {
+        try certifier.prepared(
+          for: run.lifted($0.network), gates: run.cells.gates,
+          directions: run.task.subspace?.directions)
+      } ?? certifier
   }
 
   /// Whether bounds need searches that mixtures of dual points can replace.
   private var mixes: Bool {
-    run.cells.program == nil && run.task.subspace == nil
-      && !run.trainer.configuration.outputBias && run.task.geometry.patchDimension > 2
+    run.task.subspace == nil && !run.trainer.configuration.outputBias
+      && (run.cells.program != nil || run.task.geometry.patchDimension > 2)
   }
 
   /// Certifies all points.
@@ -65,8 +74,9 @@ struct PathCertification {
     guard high - low > 1 else { return }
     for k in low + 1..<high where certificates[k]?.isEstablished != true {
       guard let first = duals[low], let second = duals[high] else { continue }
-      let mixed = try run.certifier(at: points[k].lambda).certify(
-        points[k].network, between: first, and: second, targetGap: targetGap)
+      let mixed = try certifier.at(lambda: points[k].lambda).certify(
+        points[k].network, between: first, and: second, gates: run.cells.gates,
+        targetGap: targetGap)
       certificates[k] =
         certificates[k].map { mixed.lowerBound > $0.lowerBound ? mixed : $0 } ?? mixed
     }
@@ -102,7 +112,7 @@ struct PathCertification {
       seconds: min(Trainer.defaultSearchSeconds, secondsLeft() / 2),
       isInterrupted: run.trainer.isInterrupted)
     if run.trainer.isInterrupted() || secondsLeft() <= 0 { effort = .withoutSearch }
-    let (certificate, dual) = try run.certifier(at: points[k].lambda).certifyKeepingDual(
+    let (certificate, dual) = try certifier.at(lambda: points[k].lambda).certifyKeepingDual(
       run.lifted(points[k].network), gates: run.cells.gates,
       directions: run.task.subspace?.directions, targetGap: gap, effort: effort)
     (certificates[k], duals[k], isSearched[k]) = (certificate, dual, true)

@@ -21,7 +21,7 @@ package struct PathRun {
     task = try PreparedTask(flags, data, trainer.threads)
     cells = try task.cells(flags)
     var settings = CellGeneration.Settings(
-      seed: flags.seed, starts: 24, polishIterations: 40)
+      seed: flags.seed, starts: 24, polishIterations: 40, isContinuation: true)
     if let maximum = flags.maximumCells { settings.maximumNeurons = maximum }
     (self.trainer, self.path) = (
       trainer,
@@ -30,10 +30,10 @@ package struct PathRun {
     )
   }
 
-  /// Gap that solvers aim at: for ReLU half of it, an estimate from above: what ascent finds
-  /// is left of the dual norm costs the primal objective far less.
+  /// Gap that solvers aim at: for ReLU a fifth of it, by estimate. What is left is what searches over all cells may leave
+  /// open, and mixtures of their dual points lose: the less of it the solver takes, the fewer cones they look at.
   var solverGap: Double {
-    trainer.configuration.gap * (cells.program == nil ? 0.5 : 0.9)
+    trainer.configuration.gap * (cells.program == nil ? 0.2 : 0.9)
   }
 
   /// Solutions at some strengths, each from the one before, until the time is up.

@@ -40,7 +40,7 @@ extension Trainer {
       try run.solutions(
         at: strengths, startsEmpty: true, seconds: 0.5 * maximumSeconds, observer: observer)
     }
-    var certification = PathCertification(run, solutions, secondsLeft: secondsLeft)
+    var certification = try PathCertification(run, solutions, secondsLeft: secondsLeft)
     try phases.time("certify") {
       try certification.certify { k in
         observer(

@@ -28,11 +28,15 @@ public struct CellGeneration: Sendable {
     public var masterGap: Double
     /// Neurons kept in the search, at most; pricing stops adding filters there.
     public var maximumNeurons: Int
+    /// Whether the start solves a problem nearby: short rounds follow it, and those of a solve from nothing come only
+    /// where they stall, or for gaps up to 1e-5.
+    public var isContinuation: Bool
 
     /// Settings with given values.
     public init(
       seed: UInt64 = 0, starts: Int = 128, filtersPerRound: Int = 12, polishIterations: Int = 200,
-      masterGap: Double = 1e-10, maximumNeurons: Int = 2000
+      masterGap: Double = 1e-10, maximumNeurons: Int = 2000,
+      isContinuation: Bool = false
     ) {
       self.seed = seed
       self.starts = starts
@@ -40,6 +44,7 @@ public struct CellGeneration: Sendable {
       self.polishIterations = polishIterations
       self.masterGap = masterGap
       self.maximumNeurons = maximumNeurons
+      self.isContinuation = isContinuation
     }
 
     /// Throws unless a search is possible: without a start, pricing would find nothing and end at once.

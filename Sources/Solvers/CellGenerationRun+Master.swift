@@ -45,7 +45,7 @@ extension CellGenerationRun {
     seconds["polish", default: 0] += clock.seconds
   }
 
-  private func descended(
+  func descended(
     from start: Network, iterations: Int, faces: ActivationFaces? = nil
   ) -> Network {
     var descent = JointDescent(problem: problem)

@@ -5,11 +5,15 @@ import Tensors
 
 extension CellGenerationRun {
   /// Looks for the filters of largest dual norm; returns those above lambda, most violated first.
-  mutating func price(starts: Int) -> Matrix {
+  ///
+  /// - Parameters:
+  ///   - starts: Directions tried besides the filters of the network.
+  ///   - isBrief: Whether short ascent will do.
+  mutating func price(starts: Int, isBrief: Bool = false) -> Matrix {
     let clock = Stopwatch()
     let gradient = problem.reducedLoss.gradient(at: problem.predictions(of: network))
     let ascent = DualNormAscent(
-      starts: starts, seed: settings.seed &+ UInt64(round) &* 0x9E37_79B9)
+      starts: starts, isBrief: isBrief, seed: settings.seed &+ UInt64(round) &* 0x9E37_79B9)
     let (filters, norms) = ascent.maximizers(
       of: problem, dual: gradient, known: network.neuronCount > 0 ? network.filters : nil)
     let largest = norms.first ?? 0

@@ -36,9 +36,14 @@ struct CellGenerationRun {
 
   mutating func solve(_ observer: TraceObserver) throws -> CellGeneration.Result {
     let first = (network: network, objective: objective)
-    if network.neuronCount > 0 { try improve(gap: 1e-6, observer) }
-    var status = try search(observer)
-    var found = try finish(observer)
+    var status = SolveStatus.stalled
+    var found = Matrix(rows: 0, columns: problem.geometry.patchDimension)
+    if settings.isContinuation, limits.relativeGap > Self.sharpGap { status = try follow(observer) }
+    if status == .stalled {
+      if network.neuronCount > 0 { try improve(gap: 1e-6, observer) }
+      status = try search(observer)
+      found = try finish(observer)
+    }
     // A search that ended for want of progress may have arrived.
     if status == .stalled, estimatedGap <= limits.relativeGap { status = .converged }
     // The last pricing looks harder than those before and may find what they missed; so does that of all cells.

@@ -57,7 +57,7 @@ public struct RegularizationPath: Sendable {
   public init(
     problem: TrainingProblem, program: GatedProgram?,
     settings: CellGeneration.Settings = CellGeneration.Settings(
-      starts: 24, polishIterations: 40)
+      starts: 24, polishIterations: 40, isContinuation: true)
   ) {
     self.problem = problem
     self.program = program

@@ -87,6 +87,11 @@ public enum BLAS {
     return cblas_ddot(numericCast(count), x, 1, y, 1)
   }
 
+  /// The Euclidean norm of `count` contiguous entries, safe against overflow.
+  package static func norm(_ x: UnsafePointer<Double>, count: Int) -> Double {
+    cblas_dnrm2(Int32(count), x, 1)
+  }
+
   /// The Euclidean norm of a vector, safe against overflow.
   public static func norm(_ x: [Double]) -> Double {
     _ = singleThreaded
