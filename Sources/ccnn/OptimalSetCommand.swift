@@ -45,7 +45,7 @@ struct OptimalSetCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Write least-norm.safetensors, smallest.safetensors, vertex-1.safetensors, ... and "
-        + "sample-1.safetensors, ... to this folder, which is made if it is not there.",
+        + "sample-1.safetensors, ... to this folder, absent or empty.",
       valueName: "folder"))
   var output: String?
 
@@ -83,6 +83,7 @@ struct OptimalSetCommand: ParsableCommand {
     if width != nil, joinedTo == nil { problems.require("--joined-to with --width") }
     try problems.throwIfAny()
     try Outputs.check([("--json", options.json)])
+    try output.map { try OutputFolder.check($0, "--output") }
     let (model, data) = try options.load("optimal-set")
     let others = try [member, joinedTo].map { try $0.map { try Model(contentsOf: $0) } }
     let effort = options.effort
@@ -106,15 +107,9 @@ struct OptimalSetCommand: ParsableCommand {
   }
 
   private func write(_ models: [(name: String, model: Model)], to folder: String) throws {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: folder, withIntermediateDirectories: true)
-    } catch {
-      throw InputError(
-        .access, "--output \(folder)", expected: "a folder that can be made",
-        found: error.localizedDescription, advice: "Choose another one.")
+    try OutputFolder.write(to: folder) { path in
+      for (name, model) in models { try model.write(to: path("\(name).safetensors")) }
     }
-    for (name, model) in models { try model.write(to: "\(folder)/\(name).safetensors") }
   }
 }
 

@@ -58,6 +58,9 @@ struct OptimalSetCommandTests {
         ["certify", "--model", path, "--gap", "1e-6"] + Self.data, in: folder)
       #expect(check.code == 0, "\(name): \(check.error)")
     }
+    let again = try run("optimal-set", ["--output", "set"], in: folder)
+    #expect(again.code == 74)
+    #expect(again.error.contains("a folder with files in it"))
     let questions = try run(
       "optimal-set",
       [
