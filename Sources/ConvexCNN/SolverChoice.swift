@@ -6,6 +6,8 @@ public enum SolverChoice: String, Sendable, Equatable, CaseIterable {
   case cellGeneration = "cell-generation"
   /// Frank-Wolfe with pricing of all cells as the oracle, for ReLU with generated cells.
   case frankWolfe = "frank-wolfe"
+  /// Local solves and escapes from a starting network, for ReLU with generated cells; the objective never rises.
+  case repair
   /// Alternating semi-nonnegative factorisation over the patterns of a starting network: local training.
   case semiNMF = "semi-nmf"
   /// Semismooth Newton augmented Lagrangian, for ReLU over all cells: the default there.

@@ -98,6 +98,7 @@ public struct Trainer: Sendable {
     result.estimatedGap = Finite(solution.estimatedGap)
     result.budgetGap = Finite(solution.budgetGap)
     result.pricing = solution.pricing
+    result.escapes = solution.escapes.map(TrainingResult.Escape.init)
     result.phases = phases.phases
     result.seconds = Finite(phases.total)
     return (model, result)
@@ -182,6 +183,7 @@ public struct Trainer: Sendable {
       return switch configuration.solver {
       case .frankWolfe: try frankWolfe(problem, observer)
       case .semiNMF: try factorize(problem, from: start, observer)
+      case .repair: try repair(problem, from: start, observer)
       default: try generateCells(problem, from: start, observer)
       }
     }
@@ -256,6 +258,28 @@ public struct Trainer: Sendable {
       estimatedGap: .nan, pricing: "none (the patterns of the start are kept)", phases: [])
   }
 
+  private func repair(
+    _ problem: TrainingProblem, from start: Network?, _ observer: TraceObserver
+  ) throws -> Solution {
+    guard let start else {
+      throw InputError(
+        .usage, "--solver repair", expected: "a network to repair", found: "none",
+        advice: "Name one with --start, or train with another solver.")
+    }
+    var settings = CellGeneration.Settings(seed: configuration.seed)
+    if let maximum = configuration.maximumCells { settings.maximumNeurons = maximum }
+    let run = try MonotoneRepair(settings: settings, oracle: SweepOrSearch()).repair(
+      start, on: problem,
+      limits: limits(gap: configuration.gap, iterations: 10_000, seconds: descentSeconds),
+      observer: observer)
+    return Solution(
+      network: run.network, status: run.status, cellCount: run.cellCount,
+      estimatedGap: run.estimatedGap,
+      pricing: Self.pricing(nodes: run.pricedNodeCount, isExact: run.isPricingExact)
+        + "; \(run.escapes.count) neurons entered",
+      escapes: run.escapes, phases: run.phases)
+  }
+
   private func generateCells(
     _ problem: TrainingProblem, from start: Network?, _ observer: TraceObserver
   ) throws -> Solution {
@@ -287,6 +311,7 @@ public struct Trainer: Sendable {
     let estimatedGap: Double
     let pricing: String
     var budgetGap: Double?
+    var escapes: [MonotoneRepair.Escape] = []
     let phases: [(name: String, seconds: Double)]
   }
 }

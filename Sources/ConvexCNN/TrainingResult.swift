@@ -1,3 +1,5 @@
+import Solvers
+
 /// What `train` and `certify` report, in the keys of the result JSON.
 ///
 /// Every number is finite or null; every key is always present.
@@ -13,6 +15,26 @@ public struct TrainingResult: Sendable, Equatable, Codable {
     public init(name: String, seconds: Double) {
       self.name = name
       self.seconds = seconds
+    }
+  }
+
+  /// A neuron that entered during a repair.
+  public struct Escape: Sendable, Equatable, Codable {
+    /// Dual norm of its filter at the network before, over lambda.
+    public let dualNormOverLambda: Double
+    /// Decrease of the objective that the line search promised.
+    public let predictedDecrease: Double
+    /// Objective before.
+    public let before: Double
+    /// Objective after, recomputed.
+    public let after: Double
+    /// Neurons before.
+    public let neuronCount: Int
+
+    /// The record of an escape.
+    init(_ escape: MonotoneRepair.Escape) {
+      (dualNormOverLambda, predictedDecrease) = (escape.dualNormRatio, escape.predictedDecrease)
+      (before, after, neuronCount) = (escape.before, escape.after, escape.neuronCount)
     }
   }
 
@@ -68,6 +90,8 @@ public struct TrainingResult: Sendable, Equatable, Codable {
   /// Relative gap of the loss under the budget that Frank-Wolfe was given, bounded by the solver over all cells; null
   /// without a budget.
   public var budgetGap: Finite
+  /// Neurons that entered during a repair, in order; empty for other solvers.
+  public var escapes: [Escape] = []
   /// Different activation patterns of the network's own neurons; null where they were not asked for.
   public var ownCellCount = Finite(nil)
   /// Proven relative gap to the best network over those cells alone: about 0 for a stationary point.

@@ -125,6 +125,14 @@ public struct CellGeneration: Sendable {
         place: "activation", expected: "relu or linear for cell generation", found: "gated",
         advice: "Solve a GatedProgram over given gates.")
     }
+    try check(problem, start: start)
+    var run = try CellGenerationRun(problem, settings: settings, start: start, limits: limits)
+    if problem.activation == .relu { run.oracle = oracle }
+    return try run.solve(observer)
+  }
+
+  /// Throws unless strength, settings and start go together.
+  func check(_ problem: TrainingProblem, start: Network?) throws {
     guard problem.lambda > 0, problem.lambda.isFinite else {
       throw ProgramError(
         place: "lambda", expected: "a positive strength for cell generation",
@@ -141,8 +149,5 @@ public struct CellGeneration: Sendable {
         found: "another geometry, pooling, activation, number of outputs or output bias",
         advice: "Start from a network trained with the same model flags.")
     }
-    var run = try CellGenerationRun(problem, settings: settings, start: start, limits: limits)
-    if problem.activation == .relu { run.oracle = oracle }
-    return try run.solve(observer)
   }
 }

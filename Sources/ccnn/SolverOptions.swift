@@ -5,9 +5,10 @@ import Solvers
 /// Which solver trains, and how.
 struct SolverOptions: ParsableArguments {
   @Option(
+    name: [.customLong("solver"), .customLong("method")],
     help: ArgumentHelp(
-      "cell-generation, frank-wolfe or semi-nmf (relu with --cells generate; semi-nmf keeps the patterns "
-        + "of --start, or of 64 random neurons drawn by --seed), augmented-lagrangian or admm (relu with --cells all), proximal or admm (gated and "
+      "cell-generation, frank-wolfe, semi-nmf or repair (relu with --cells generate; semi-nmf keeps the patterns "
+        + "of --start, or of 64 random neurons drawn by --seed; repair descends from --start and lets neurons enter until it is optimal), augmented-lagrangian or admm (relu with --cells all), proximal or admm (gated and "
         + "linear). (default: the first that fits)",
       valueName: "name"))
   var solver: String?
@@ -62,7 +63,7 @@ struct SolverOptions: ParsableArguments {
   private static func solvers(for configuration: TrainingConfiguration) -> [SolverChoice] {
     switch (configuration.activation, configuration.cells) {
     case (.relu, .all): [.augmentedLagrangian, .admm]
-    case (.relu, _): [.cellGeneration, .frankWolfe, .semiNMF]
+    case (.relu, _): [.cellGeneration, .frankWolfe, .semiNMF, .repair]
     default: [.proximal, .admm]
     }
   }

@@ -88,6 +88,9 @@ struct TrainCommand: ParsableCommand {
     if configuration.solver == .semiNMF {
       problems.exclude("--solver semi-nmf", "--max-cells", given: maxCells)
     }
+    if configuration.solver == .repair, start == nil {
+      problems.require("--start with --solver repair")
+    }
     if configuration.solver == .frankWolfe {
       problems.exclude("--solver frank-wolfe", "--max-cells", given: maxCells)
       problems.exclude("--solver frank-wolfe", "--start", given: start)

@@ -97,6 +97,39 @@ struct SolverOptionTests {
     #expect(try #require(json["objective"] as? Double) < before)
   }
 
+  /// Repair leads a baseline's network to the proven optimum; `--method` is another name of `--solver`.
+  @Test func repairLeadsToTheProvenOptimum() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let model = Self.planar + ["--lambda", "0.02", "--gap", "1e-6"]
+    let best = try #require(try result(model, in: folder)["objective"] as? Double)
+    let baseline = try Tool.run(
+      ["baseline"] + Self.planar.dropFirst() + [
+        "--lambda", "0.02", "--width", "3", "--epochs", "2", "--output", "b.safetensors",
+        "--quiet", "--json", "b.json",
+      ], in: folder)
+    #expect(baseline.code == 0, "\(baseline.error)")
+    let json = try result(
+      model + ["--method", "repair", "--start", "b.safetensors", "--trace", "t.csv"], in: folder)
+    let objective = try #require(json["objective"] as? Double)
+    #expect(abs(objective - best) <= 2e-6 * best)
+    #expect(json["status"] as? String == "solved")
+    let escapes = try #require(json["escapes"] as? [[String: Any]])
+    for escape in escapes {
+      let (before, after) = (escape["before"] as? Double, escape["after"] as? Double)
+      #expect(try #require(before) > #require(after))
+    }
+    let rows = String(decoding: try folder.bytes("t.csv"), as: UTF8.self)
+      .split(separator: "\n").dropFirst().compactMap { Double($0.split(separator: ",")[3]) }
+    #expect(rows.count > escapes.count)
+    #expect(zip(rows, rows.dropFirst()).allSatisfy { $0 >= $1 })
+    #expect(json["pricing"] as? String != nil)
+    let refused = try Tool.run(model + ["--solver", "repair"], in: folder)
+    #expect(refused.code == 64)
+    #expect(refused.error.contains("--start with --solver repair"))
+  }
+
   /// Without a start it descends from random neurons, which the seed decides.
   @Test func semiNMFStartsFromRandomNeurons() throws {
     let folder = try Folder()
