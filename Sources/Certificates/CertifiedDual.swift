@@ -61,7 +61,7 @@ extension Certifier {
     try check(network, targetGap: targetGap)
     let view = try view(of: network, gates: gates)
     for dual in [first, second] { try check(dual, network, view) }
-    let masks = network.gates.map { view.allPatches.patterns(of: $0) }
+    let masks = network.gates.map { view.patterns(of: $0) }
     let (value, _, penalty, decay) = try measure(network, view, masks: masks)
     let lower = bestMixture(first, second, view)
     var result = Certificate(

@@ -106,12 +106,19 @@ struct MassedNeurons {
       let (inner, outer) = (BLAS.norm(u), BLAS.norm(w))
       let mass = inner * outer
       guard mass > 0 else { continue }
-      let unit = u.map { $0 / inner }
-      let weights = w.map { $0 / outer }
+      var unit = u.map { $0 / inner }
+      var weights = w.map { $0 / outer }
       let gate = network.gates.map { Array($0.row(j)) }
-      let same = directions.firstIndex {
-        $0.gate == gate && Self.chord($0.filter, unit) <= Self.sameChord
-          && Self.chord($0.outputWeights.elements, weights) <= Self.sameChord
+      func isSame(_ other: NeuronDirection) -> Bool {
+        other.gate == gate && Self.chord(other.filter, unit) <= Self.sameChord
+          && Self.chord(other.outputWeights.elements, weights) <= Self.sameChord
+      }
+      var same = directions.firstIndex(where: isSame)
+      if same == nil, network.activation != .relu {
+        // Where two entries are equally large, rounding decided which one made the sign.
+        (unit, weights) = (unit.map { -$0 }, weights.map { -$0 })
+        same = directions.firstIndex(where: isSame)
+        if same == nil { (unit, weights) = (unit.map { -$0 }, weights.map { -$0 }) }
       }
       guard let same else {
         directions.append(

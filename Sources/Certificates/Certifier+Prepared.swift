@@ -33,6 +33,15 @@ extension Certifier {
     return result
   }
 
+  /// The data as the neurons of a network see them, for what is asked about these neurons alone.
+  ///
+  /// A gated network without neurons has no gate; one that nothing depends on takes its place.
+  func ownView(of network: Network) throws -> ProblemView {
+    let h = network.geometry.patchDimension
+    let gates = network.gates.map { $0.rows > 0 ? $0 : Matrix(rows: 1, columns: h, repeating: 1) }
+    return try view(of: network, gates: gates)
+  }
+
   /// The data as the class of a network sees them.
   func view(of network: Network, gates: Matrix?, directions: Matrix? = nil) throws -> ProblemView {
     let (geometry, pooling, activation) = (network.geometry, network.pooling, network.activation)

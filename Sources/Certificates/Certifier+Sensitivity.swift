@@ -21,7 +21,7 @@ extension Certifier {
   public func sensitivity(of network: Network, set: OptimalSet? = nil) throws -> Sensitivity {
     try check(network, targetGap: 0)
     let network = network.balanced()
-    let view = try view(of: network, gates: network.gates.flatMap { $0.rows > 0 ? $0 : nil })
+    let view = try ownView(of: network)
     guard case .linear(let weights) = view.windows else {
       throw CertificateError(
         place: "sensitivity", expected: "a linear pooling", found: "\(network.pooling)",

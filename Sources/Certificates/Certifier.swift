@@ -86,7 +86,7 @@ public struct Certifier: Sendable {
         $0, filters: network.filters, dimension: network.geometry.patchDimension)
     }
     let view = try view(of: network, gates: gates, directions: directions)
-    let masks = network.gates.map { view.allPatches.patterns(of: $0) }
+    let masks = network.gates.map { view.patterns(of: $0) }
     let clock = ContinuousClock()
     let start = clock.now
     let (value, gradient, penalty, decay) = try measure(network, view, masks: masks)

@@ -35,6 +35,7 @@ struct ProblemView {
   private let pooling: Pooling
   private let activation: Activation
   private let gates: Matrix?
+  private let patternOfGate: [[Double]: [UInt64]]
 
   /// A view of images under an architecture.
   ///
@@ -58,7 +59,13 @@ struct ProblemView {
         ? try PatchReader.rows(of: images, geometry: geometry)
         : try PatchReader.wholeImages(images, geometry: geometry),
       sampleCount: images.shape[0], threads: threads)
-    let masks = gates.map { Self.distinct(allPatches.patterns(of: $0)) }
+    var patternOfGate: [[Double]: [UInt64]] = [:]
+    let masks = gates.map { gates in
+      let patterns = allPatches.patterns(of: gates)
+      for (row, pattern) in patterns.enumerated() { patternOfGate[Array(gates.row(row))] = pattern }
+      return Self.distinct(patterns)
+    }
+    self.patternOfGate = patternOfGate
     patches = directions.map { Self.project(allPatches, on: $0) } ?? allPatches
     (self.allPatches, self.directions, self.masks) = (allPatches, directions, masks)
     scope =
@@ -81,6 +88,14 @@ struct ProblemView {
   ) -> Bool {
     (self.geometry, self.pooling, self.activation) == (geometry, pooling, activation)
       && self.gates == gates && self.directions == directions
+  }
+
+  /// The pattern of each gate of a network; those of the gates given are known.
+  func patterns(of gates: Matrix) -> [[UInt64]] {
+    let known = (0..<gates.rows).map { patternOfGate[Array(gates.row($0))] }
+    let missing = known.indices.filter { known[$0] == nil }
+    var rest = allPatches.patterns(of: gates.selectingRows(missing))[...]
+    return known.map { $0 ?? rest.removeFirst() }
   }
 
   /// An upper bound on the dual norm of a dual point over the class, and how it was found; nil where none is known.

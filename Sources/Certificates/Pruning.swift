@@ -92,7 +92,7 @@ extension Certifier {
     of network: Network
   ) throws -> (neurons: MassedNeurons, outputs: Matrix, view: ProblemView) {
     try check(network, targetGap: 0)
-    let view = try view(of: network, gates: network.gates.flatMap { $0.rows > 0 ? $0 : nil })
+    let view = try ownView(of: network)
     let neurons = MassedNeurons(network)
     let outputs = view.outputs(
       of: neurons.directions.map {

@@ -30,8 +30,10 @@ package struct PathRun {
     )
   }
 
-  /// Gap that solvers aim at: for ReLU a fifth of it, by estimate. What is left is what searches over all cells may leave
-  /// open, and mixtures of their dual points lose: the less of it the solver takes, the fewer cones they look at.
+  /// Gap that solvers aim at: for ReLU a fifth of it, by estimate.
+  ///
+  /// What is left is what searches over all cells may leave open, and mixtures of their dual points lose: the less of it
+  /// the solver takes, the fewer cones they look at.
   var solverGap: Double {
     trainer.configuration.gap * (cells.program == nil ? 0.2 : 0.9)
   }

@@ -4,11 +4,12 @@ import Convolutions
 import Tensors
 
 extension CellGenerationRun {
-  /// Looks for the filters of largest dual norm; returns those above lambda, most violated first.
+  /// Looks for the filters of largest dual norm.
   ///
   /// - Parameters:
   ///   - starts: Directions tried besides the filters of the network.
   ///   - isBrief: Whether short ascent will do.
+  /// - Returns: Unit filters above lambda, most violated first.
   mutating func price(starts: Int, isBrief: Bool = false) -> Matrix {
     let clock = Stopwatch()
     let gradient = problem.reducedLoss.gradient(at: problem.predictions(of: network))

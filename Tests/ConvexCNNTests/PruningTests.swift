@@ -119,6 +119,28 @@ struct PruningTests {
     let set = try certifier.optimalSet(of: network, gates: gates)
     #expect(set.coverage == .givenCells(5))
     #expect(set.isUnique == (set.neurons.count == set.rank))
+    let empty = network.selecting(neurons: [])
+    #expect(try certifier.prune(empty).network.neuronCount == 0)
+    let slopes = try certifier.sensitivity(of: empty)
+    #expect(slopes.coordinateCount == 0)
+    #expect(slopes.predictionSlopes.elements.allSatisfy { $0 == 0 })
+  }
+
+  /// A gated neuron is itself with both signs turned, also where its two largest entries are equal up to rounding.
+  @Test func turnedGatedNeuronsCountOnce() throws {
+    let choice = ProblemCase(.signal, "sum", .gated, .squared, outputs: 1)
+    let problem = try choice.problem(samples: 12, lambda: 0.02)
+    let gate = [0.3, -0.2, 0.5]
+    let network = try Network(
+      geometry: problem.geometry, pooling: problem.pooling, activation: .gated,
+      filters: Matrix([[1, -1 - 0x1p-52, 0.5], [-1 - 0x1p-52, 1, -0.5]]),
+      gates: Matrix([gate, gate]), outputWeights: Matrix([[2], [-2]]))
+    let certifier = Certifier(
+      images: try choice.images(samples: 12), loss: problem.loss, lambda: problem.lambda)
+    let pruned = try certifier.prune(network)
+    #expect(pruned.network.neuronCount == 1)
+    #expect(pruned.rank == 1)
+    #expect(change(problem, network, pruned.network) <= 1e-12)
   }
 
   @Test func damagedNetworksAreRefused() throws {
