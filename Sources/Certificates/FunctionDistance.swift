@@ -1,0 +1,229 @@
+import Arrangements
+import Convolutions
+import Tensors
+
+/// The largest entry of the gradient of a two-layer function, `|f|_{W^{1,inf}} = sup_x max_{o,i} |df_o/dx_i|`, over all
+/// images `x` of real numbers.
+///
+/// Between the hyperplanes the gradient is constant, so that the value is a maximum over cells. Entry `(o, i)` sees only the
+/// hyperplanes through pixel `i`: the cells of these alone decide, and pixels that see the same up to a move share them.
+/// Exact where the cells are few enough to enumerate, two-sided bounds elsewhere.
+public struct FunctionDistance: Sendable, Equatable {
+  /// Why a value is not exact.
+  public enum Limit: Sendable, Equatable {
+    /// It is exact, up to `rounding`.
+    case none
+    /// Too many cells: the least number of hyperplanes through one pixel that was given up on, and the most cells they
+    /// can have if that is a number.
+    case cells(lines: Int, bound: UInt64?)
+    /// Too many dimensions to enumerate cells.
+    case rank(lines: Int)
+
+    /// Hyperplanes through the pixel; nil where the value is exact.
+    public var lineCount: Int? {
+      switch self {
+      case .none: nil
+      case .cells(let lines, _), .rank(let lines): lines
+      }
+    }
+  }
+
+  /// Proven lower bound; the value itself where it is exact.
+  public let lower: Double
+  /// Proven upper bound; the value itself where it is exact.
+  public let upper: Double
+  /// What kept the value from being exact.
+  public let limit: Limit
+  /// Bound on the rounding of both.
+  public let rounding: Double
+  /// Number of cells looked at, opposite ones counted once.
+  public let cellCount: Int
+  /// Number of hyperplanes.
+  public let lineCount: Int
+  /// Largest jump of the gradient across a hyperplane; half of it is a lower bound.
+  public let largestJump: Double
+
+  /// Whether lower and upper bound are the value.
+  public var isExact: Bool { limit == .none }
+}
+
+extension EvenOddForm {
+  /// The largest entry of the gradient, exactly where cells can be enumerated.
+  ///
+  /// - Parameter maximumCells: Most cells that may be looked at, over all pixels.
+  /// - Returns: Value or bounds, for the function whose normals within the tolerance are one line.
+  /// - Throws: `ArrangementError` when an enumeration fails for another reason than size.
+  /// - Complexity: O(cells * lines through a pixel * `c`), for each pixel that sees something new.
+  /// - Accuracy: Equal to the maximum over all cells of all hyperplanes to 1e-12 (`FunctionDistanceTests`).
+  public func largestGradient(maximumCells: Int = 1_000_000) throws -> FunctionDistance {
+    var search = GradientSearch(self, maximumCells: maximumCells)
+    try search.run()
+    let isExact = search.limit == .none
+    let upper = isExact ? search.lower : max(search.lower, search.upper)
+    return FunctionDistance(
+      lower: search.lower, upper: upper, limit: search.limit,
+      // Sums of all terms, each with a few products.
+      rounding: Double(8 + 2 * lineCount) * 0x1p-52 * max(termSize, upper),
+      cellCount: search.cellCount, lineCount: lineCount, largestJump: largestJump)
+  }
+}
+
+/// Goes through the pixels, those with the largest upper bound first, until the rest cannot matter.
+private struct GradientSearch {
+  private let form: EvenOddForm
+  private let maximumCells: Int
+  private let linesOfPixel: [[Int32]]
+  private var known: [[UInt64]: Double?] = [:]
+  private(set) var lower: Double
+  private(set) var upper = 0.0
+  private(set) var limit = FunctionDistance.Limit.none
+  private(set) var cellCount = 0
+
+  init(_ form: EvenOddForm, maximumCells: Int) {
+    self.form = form
+    self.maximumCells = maximumCells
+    lower = form.lowerBound
+    var lines = [[Int32]](repeating: [], count: form.linear.columns)
+    for (index, line) in form.normals.enumerated() {
+      for pixel in line.pixels { lines[Int(pixel)].append(Int32(index)) }
+    }
+    linesOfPixel = lines
+  }
+
+  mutating func run() throws {
+    let bounds = form.entryBounds
+    let tops = (0..<bounds.columns).map { i in
+      (0..<bounds.rows).reduce(0) { max($0, bounds[$1, i]) }
+    }
+    let order = tops.indices.sorted { (tops[$0], $1) > (tops[$1], $0) }
+    for pixel in order {
+      // Bounds and values of one number differ in rounding.
+      guard tops[pixel] > lower * (1 + 1e-14) else { break }
+      if let value = try value(at: pixel) {
+        lower = max(lower, value)
+      } else {
+        upper = max(upper, tops[pixel])
+      }
+    }
+    if upper <= lower { limit = .none }
+  }
+
+  /// The largest entry of the gradient at a pixel; nil where there are too many cells.
+  private mutating func value(at pixel: Int) throws -> Double? {
+    let key = signature(pixel)
+    if let value = known[key] { return value }
+    let value = try enumerated(pixel)
+    known[key] = .some(value)
+    return value
+  }
+
+  /// Everything that the value depends on, with pixels counted from this one.
+  private func signature(_ pixel: Int) -> [UInt64] {
+    let count = form.linear.columns
+    var result: [UInt64] = []
+    for o in 0..<form.linear.rows { result.append(form.linear[o, pixel].bitPattern) }
+    for index in linesOfPixel[pixel] {
+      let line = form.normals[Int(index)]
+      result.append(UInt64(line.pixels.count))
+      result += line.pixels.map { UInt64((Int($0) - pixel + count) % count) }
+      result += line.values.map(\.bitPattern)
+      result.append(line.constant.bitPattern)
+      result += form.coefficients.row(Int(index)).map(\.bitPattern)
+    }
+    return result
+  }
+
+  private mutating func enumerated(_ pixel: Int) throws -> Double? {
+    let indices = linesOfPixel[pixel].map(Int.init)
+    guard !indices.isEmpty else {
+      return (0..<form.linear.rows).reduce(0) { max($0, abs(form.linear[$1, pixel])) }
+    }
+    let hasConstant = indices.contains { form.normals[$0].constant != 0 }
+    let arrangement: CentralArrangement
+    let enumeration: CellEnumeration
+    do {
+      arrangement = try CentralArrangement(normals: normals(indices, hasConstant))
+      guard cellCount < maximumCells else { throw Stop() }
+      enumeration = try CellEnumeration(
+        arrangement, maximumCells: UInt64(2 * (maximumCells - cellCount)))
+    } catch let error as ArrangementError {
+      switch error.kind {
+      case .rankTooLarge: note(.rank(lines: indices.count))
+      case .tooManyCells(let bound, _): note(.cells(lines: indices.count, bound: bound))
+      default: throw error
+      }
+      return nil
+    } catch is Stop {
+      note(.cells(lines: indices.count, bound: nil))
+      return nil
+    }
+    return largest(pixel, indices, enumeration, hasConstant)
+  }
+
+  private struct Stop: Error {}
+
+  /// Keeps the pixel with the fewest hyperplanes that was given up on.
+  private mutating func note(_ other: FunctionDistance.Limit) {
+    if limit.lineCount.map({ (other.lineCount ?? 0) < $0 }) ?? true { limit = other }
+  }
+
+  /// The normals as rows over the pixels that they touch; with a constant, its hyperplane comes last.
+  private func normals(_ indices: [Int], _ hasConstant: Bool) -> Matrix {
+    var columns: [Int32: Int] = [:]
+    for index in indices {
+      for pixel in form.normals[index].pixels where columns[pixel] == nil {
+        columns[pixel] = columns.count
+      }
+    }
+    let width = columns.count + (hasConstant ? 1 : 0)
+    var result = Matrix(rows: indices.count + (hasConstant ? 1 : 0), columns: width)
+    for (row, index) in indices.enumerated() {
+      let line = form.normals[index]
+      for (pixel, value) in zip(line.pixels, line.values) {
+        if let column = columns[pixel] { result[row, column] = value }
+      }
+      if hasConstant { result[row, width - 1] = line.constant }
+    }
+    if hasConstant { result[indices.count, width - 1] = 1 }
+    return result
+  }
+
+  /// The largest entry over the cells; images have constant 1, so only cells on its side count where there is one.
+  private mutating func largest(
+    _ pixel: Int, _ indices: [Int], _ enumeration: CellEnumeration, _ hasConstant: Bool
+  ) -> Double {
+    let essential = enumeration.arrangement.essential
+    let c = form.linear.rows
+    // Half the entry that each line adds, by output.
+    var terms = [Double](repeating: 0, count: indices.count * c)
+    for (row, index) in indices.enumerated() {
+      let line = form.normals[index]
+      guard let place = line.pixels.firstIndex(of: Int32(pixel)) else { continue }
+      for o in 0..<c {
+        terms[row * c + o] = 0.5 * form.coefficients[index, o] * line.values[place]
+      }
+    }
+    var best = 0.0
+    var even = [Double](repeating: 0, count: c)
+    for pattern in enumeration.cells {
+      cellCount += 1
+      for o in 0..<c { even[o] = 0 }
+      func sign(_ row: Int) -> Double {
+        pattern[essential.lineOfRow[row]] == (essential.signOfRow[row] > 0) ? 1 : -1
+      }
+      for row in indices.indices {
+        let side = sign(row)
+        for o in 0..<c { even[o] += side * terms[row * c + o] }
+      }
+      for o in 0..<c {
+        let odd = form.linear[o, pixel]
+        if hasConstant {
+          best = max(best, abs(odd + sign(indices.count) * even[o]))
+        } else {
+          best = max(best, abs(odd) + abs(even[o]))
+        }
+      }
+    }
+    return best
+  }
+}
