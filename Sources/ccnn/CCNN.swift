@@ -17,7 +17,7 @@ struct CCNN: ParsableCommand {
       TrainCommand.self, CertifyCommand.self, PredictCommand.self, EvaluateCommand.self,
       BaselineCommand.self, ImportCommand.self, EnumerateCommand.self,
       ClosedFormCommand.self, CopositiveCommand.self, OptimalSetCommand.self, PruneCommand.self,
-      SensitivityCommand.self, PathCommand.self,
+      SensitivityCommand.self, PathCommand.self, CanonicalizeCommand.self, DistanceCommand.self,
     ])
 
   static func main() {

@@ -65,6 +65,11 @@ struct HelpTests {
       ]
     ),
     (
+      "canonicalize",
+      ["output", "form", "balance", "tolerance", "probes", "seed", "threads", "json", "quiet"]
+    ),
+    ("distance", ["tolerance", "max-cells", "json", "quiet"]),
+    (
       "import",
       [
         "weights", "output", "images", "labels", "dataset", "filter", "pooling", "stride",
