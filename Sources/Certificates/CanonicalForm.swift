@@ -71,7 +71,7 @@ public struct CanonicalForm: Sendable {
   /// - Throws: `CertificateError` when a weight is not finite, the tolerance is out of range or the network is gated;
   ///   `LAPACK.Failure` when a factorization fails.
   /// - Complexity: O(`m h`) expected, O(`m h s`) with `s` shifts, and a singular value decomposition of shape
-  ///   `[a h, pixels]` where that has at most four million entries.
+  ///   `[a h, pixels]` where that has at most two million entries.
   public init(_ network: Network, tolerance: Double = CanonicalForm.defaultTolerance) throws {
     var work = CanonicalWork(
       network, units: try UnitNeurons(network, tolerance: tolerance), tolerance: tolerance)

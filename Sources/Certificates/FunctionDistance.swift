@@ -70,10 +70,14 @@ extension EvenOddForm {
 
 /// Goes through the pixels, those with the largest upper bound first, until the rest cannot matter.
 private struct GradientSearch {
+  /// Pixels at which gradients are sampled, and points at each.
+  private static let sampledPixels = 16
+  private static let sampledPoints = 64
   private let form: EvenOddForm
   private let maximumCells: Int
   private let linesOfPixel: [[Int32]]
   private var known: [[UInt64]: Double?] = [:]
+  private var unsettled: [Int] = []
   private(set) var lower: Double
   private(set) var upper = 0.0
   private(set) var limit = FunctionDistance.Limit.none
@@ -103,8 +107,11 @@ private struct GradientSearch {
         lower = max(lower, value)
       } else {
         upper = max(upper, tops[pixel])
+        unsettled.append(pixel)
       }
     }
+    // Gradients at points are lower bounds too.
+    for pixel in unsettled.prefix(Self.sampledPixels) { lower = max(lower, sampled(pixel)) }
     if upper <= lower { limit = .none }
   }
 
@@ -194,15 +201,7 @@ private struct GradientSearch {
   ) -> Double {
     let essential = enumeration.arrangement.essential
     let c = form.linear.rows
-    // Half the entry that each line adds, by output.
-    var terms = [Double](repeating: 0, count: indices.count * c)
-    for (row, index) in indices.enumerated() {
-      let line = form.normals[index]
-      guard let place = line.pixels.firstIndex(of: Int32(pixel)) else { continue }
-      for o in 0..<c {
-        terms[row * c + o] = 0.5 * form.coefficients[index, o] * line.values[place]
-      }
-    }
+    let terms = terms(pixel, indices)
     var best = 0.0
     var even = [Double](repeating: 0, count: c)
     for pattern in enumeration.cells {
@@ -225,5 +224,60 @@ private struct GradientSearch {
       }
     }
     return best
+  }
+
+  /// Half the entry at a pixel that each line adds to the gradient of each output, `lines x c`.
+  private func terms(_ pixel: Int, _ indices: [Int]) -> [Double] {
+    let c = form.linear.rows
+    var terms = [Double](repeating: 0, count: indices.count * c)
+    for (row, index) in indices.enumerated() {
+      let line = form.normals[index]
+      guard let place = line.pixels.firstIndex(of: Int32(pixel)) else { continue }
+      for o in 0..<c {
+        terms[row * c + o] = 0.5 * form.coefficients[index, o] * line.values[place]
+      }
+    }
+    return terms
+  }
+
+  /// The largest entry of the gradient at points: those on the side of each output's terms, and random ones.
+  ///
+  /// Points next to a hyperplane, where rounding could decide the side, are left out.
+  private func sampled(_ pixel: Int) -> Double {
+    let indices = linesOfPixel[pixel].map(Int.init)
+    let hasConstant = indices.contains { form.normals[$0].constant != 0 }
+    let rows = normals(indices, hasConstant)
+    let (c, terms) = (form.linear.rows, terms(pixel, indices))
+    var generator = SeededGenerator(seed: UInt64(pixel))
+    var best = 0.0
+    for trial in 0..<max(c, Self.sampledPoints) {
+      var point = [Double](repeating: 0, count: rows.columns)
+      for row in indices.indices {
+        // Random weights around the side that output `trial` wants, and plainly random ones after all outputs.
+        let side = trial < c ? (terms[row * c + trial] < 0 ? -1.0 : 1) : generator.normal()
+        BLAS.add(side, Array(rows.row(row)), to: &point)
+      }
+      if hasConstant { point[rows.columns - 1] = abs(point[rows.columns - 1]) }
+      best = max(best, entry(at: point, pixel, rows, terms, hasConstant))
+    }
+    return best
+  }
+
+  /// The largest entry of the gradient at a point, over outputs; zero where a side is not certain.
+  private func entry(
+    at point: [Double], _ pixel: Int, _ rows: Matrix, _ terms: [Double], _ hasConstant: Bool
+  ) -> Double {
+    let c = form.linear.rows
+    var even = [Double](repeating: 0, count: c)
+    let least = 1e-9 * BLAS.norm(point)
+    for row in 0..<terms.count / max(c, 1) {
+      let product = BLAS.dot(point, Array(rows.row(row)))
+      guard abs(product) > least else { return 0 }
+      for o in 0..<c { even[o] += product > 0 ? terms[row * c + o] : -terms[row * c + o] }
+    }
+    return (0..<c).reduce(0) { best, o in
+      let odd = form.linear[o, pixel]
+      return max(best, hasConstant ? abs(odd + even[o]) : abs(odd) + abs(even[o]))
+    }
   }
 }

@@ -20,7 +20,7 @@ public struct LinearPart: Sendable, Equatable {
   }
 
   /// Largest number of entries of the map from images to pooled patches that is factorized.
-  static let entryLimit = 4_000_000
+  static let entryLimit = 2_000_000
   /// Singular values up to this share of the largest are zero.
   static let rankTolerance = 1e-11
 
@@ -47,7 +47,7 @@ public struct LinearPart: Sendable, Equatable {
   /// The smallest weights, in the sum of their squares, of the same function.
   ///
   /// - Returns: How much of the weights the function determines; nil where the map from images to pooled patches has
-  ///   more than four million entries, and then the weights stay as they are.
+  ///   more than two million entries, and then the weights stay as they are.
   /// - Throws: `LAPACK.Failure` when a factorization fails.
   mutating func project(
     _ geometry: PatchGeometry, _ pooling: Pooling

@@ -210,8 +210,9 @@ extension CanonicalizationResult {
       linearNeuronCount > 0
       ? "\(neurons), \(linearNeuronCount) of them the linear part" : neurons
     let change = "\(Float(networkError.value ?? 0))"
+    let isRounding = (errorBound.value ?? 0) <= 1e-13 * (weightDecayBalanced.value ?? 0)
     let bound =
-      (errorBound.value ?? 0) > 0
+      !isRounding
       ? "merging moved it by at most \(Float(errorBound.value ?? 0)) for inputs of size 1"
       : "only rounding moved it"
     return "\(parts): the same function on all images, \(bound); on \(probeCount) random images "
