@@ -89,6 +89,13 @@ extension Model {
         found: "another one (--standardize \(other.configuration.standardize.rawValue))",
         advice: "Distances are in standardized images, so that both models need the same.")
     }
+    guard standardization.whitening == nil else {
+      throw InputError(
+        .data, "models", expected: "--standardize none, global or pixel",
+        found: "--standardize patch-whiten",
+        advice: "Whitened patches are not free of each other, so that a gradient over all of them "
+          + "is none over images.")
+    }
     var phases = PhaseClock()
     let comparison = try phases.time("compare") {
       try InverseStability(

@@ -177,6 +177,17 @@ struct CanonicalCommandTests {
       #expect(output.code == 65, "\(name)")
       #expect(output.error.contains(words), "\(output.error)")
     }
+    let whitened = try Tool.run(
+      [
+        "train", "--filter", "2x2", "--lambda-ratio", "0.5", "--standardize", "patch-whiten",
+        "--gap", "0.5", "--output", "white.safetensors", "--quiet",
+      ] + Self.data, in: folder)
+    #expect(whitened.code == 0, "\(whitened.error)")
+    let refused = try Tool.run(["distance", "white.safetensors", "white.safetensors"], in: folder)
+    #expect(refused.code == 65)
+    #expect(refused.error.contains("patch-whiten"))
+    let canonical = try Tool.run(["canonicalize", "white.safetensors"], in: folder)
+    #expect(canonical.code == 0, "\(canonical.error)")
     let maximum = try Tool.run(["canonicalize", "max.safetensors"], in: folder)
     #expect(maximum.code == 0)
     #expect(maximum.out.contains("filters do not turn around"))
