@@ -193,10 +193,24 @@ public struct Trainer: Sendable {
     // The certifier subtracts rounding margins, so the solver aims a little lower.
     let inner = limits(gap: 0.9 * configuration.gap, iterations: 1_000_000)
     let first = try start.map { try program.point(from: $0) }
+    let usesNewton = AugmentedLagrangian.isPreferred(for: program)
+    guard configuration.solver != .augmentedLagrangian || AugmentedLagrangian.supports(program)
+    else {
+      throw InputError(
+        .usage, "--solver augmented-lagrangian",
+        expected: "one output, one window and no output bias",
+        found: "\(problem.outputCount) outputs, \(problem.windowCount) windows"
+          + (problem.hasOutputBias ? ", an output bias" : ""),
+        advice: "Use --solver proximal.")
+    }
     let gated =
-      configuration.solver == .admm
-      ? try ADMM().solve(composite, from: first, limits: inner, observer: observer)
-      : GatedSolver().solve(composite, from: first, limits: inner, observer: observer)
+      switch configuration.solver ?? (usesNewton ? .augmentedLagrangian : .proximal) {
+      case .admm: try ADMM().solve(composite, from: first, limits: inner, observer: observer)
+      case .augmentedLagrangian:
+        AugmentedLagrangian().solve(
+          program, lambda: cells.lambda, from: first, limits: inner, observer: observer)
+      default: GatedSolver().solve(composite, from: first, limits: inner, observer: observer)
+      }
     return Solution(
       network: try program.network(from: gated.point), status: gated.status,
       cellCount: cells.gates?.rows ?? 1, estimatedGap: gated.relativeGap,

@@ -35,15 +35,9 @@ struct LagrangianPoint {
     var image = [Double](repeating: 0, count: problem.sampleCount)
     let (h, count) = (program.patchDimension, program.cones.count)
     for block in active {
-      let column = (block % count) * h
-      let sign: Double = block < count ? 1 : -1
-      for i in image.indices {
-        var product = 0.0
-        for e in 0..<h {
-          product += program.map.features[i, column + e] * proximal.elements[block * h + e]
-        }
-        image[i] += sign * product
-      }
+      Self.multiply(
+        program, block % count, proximal.elements[block * h..<(block + 1) * h],
+        count: 1, scale: block < count ? 1 : -1, sum: 1, into: &image, stride: 1)
     }
     self.proximal = proximal
     activeBlocks = active
@@ -125,7 +119,9 @@ struct LagrangianPoint {
     let roots = hessianRoots(program)
     let factor = activeFactor(program)
     var scaled = factor
-    for i in residual.indices { for k in 0..<factor.columns { scaled[i, k] *= roots[i] } }
+    for i in residual.indices where roots[i] != 1 {
+      for e in i * factor.columns..<(i + 1) * factor.columns { scaled.elements[e] *= roots[i] }
+    }
     let right = Matrix(
       rows: residual.count, columns: 1, elements: zip(roots, residual).map { -$0 * $1 })
     guard let change = coordinateChange(scaled, right) else { return nil }
@@ -144,12 +140,12 @@ struct LagrangianPoint {
   private func coordinateChange(_ scaled: Matrix, _ right: Matrix) -> Matrix? {
     let (n, m) = (scaled.rows, scaled.columns)
     if m <= 2 * n {
-      var gram = BLAS.product(scaled, .transposed, scaled)
+      var gram = BLAS.gram(scaled, .transposed)
       for k in 0..<m { gram[k, k] += 1 / sigma }
       let inner = BLAS.product(scaled, .transposed, right)
       if let change = try? LAPACK.solvePositiveDefinite(gram, inner) { return change }
     }
-    var full = BLAS.product(scaled, .plain, scaled, .transposed)
+    var full = BLAS.gram(scaled)
     for e in full.elements.indices { full.elements[e] *= sigma }
     for i in 0..<n { full[i, i] += 1 }
     guard let y = try? LAPACK.solvePositiveDefinite(full, right) else { return nil }
@@ -181,25 +177,59 @@ struct LagrangianPoint {
     let threshold = sigma * program.problem.lambda
     var projector = ConeProjector(dimension: h)
     var z = [Double](repeating: 0, count: h)
-    var columns: [[Double]] = []
+    var faces: [(cell: Int, vectors: [Double])] = []
     for block in activeBlocks {
       Self.argument(block, program, center.elements, slope, sigma, into: &z)
       projector.project(z, onto: program.cones[block % count])
       let shrinkage = max(0, 1 - threshold / projector.norm).squareRoot()
-      for (k, vector) in projector.faceBasis().enumerated() {
-        let scale = k == 0 ? 1 : shrinkage
-        guard scale > 0 else { continue }
-        columns.append(
-          (0..<n).map { i in
-            var product = 0.0
-            for e in 0..<h {
-              product += program.map.features[i, (block % count) * h + e] * vector[e]
-            }
-            return scale * product
-          })
+      faces.append((block % count, Self.faceVectors(projector, shrinkage: shrinkage)))
+    }
+    var factor = Matrix(rows: n, columns: faces.reduce(0) { $0 + $1.vectors.count / h })
+    var column = 0
+    for face in faces {
+      Self.multiply(
+        program, face.cell, face.vectors[...], count: face.vectors.count / h, scale: 1, sum: 0,
+        into: &factor.elements, offset: column, stride: factor.columns)
+      column += face.vectors.count / h
+    }
+    return factor
+  }
+
+  /// Rows `V` with `V' V = d d' + s^2 (Q - d d')`, for the direction `d` and the face `Q` of the last projection.
+  private static func faceVectors(_ projector: ConeProjector, shrinkage: Double) -> [Double] {
+    guard projector.activeCount == 0, shrinkage > 0 else {
+      return projector.faceBasis().enumerated().flatMap { k, vector in
+        k == 0 ? vector : shrinkage > 0 ? vector.map { shrinkage * $0 } : []
       }
     }
-    guard !columns.isEmpty else { return Matrix(rows: n, columns: 0) }
-    return Matrix(rows: columns.count, columns: n, elements: columns.flatMap { $0 }).transposed
+    // Inside the cone the face is the whole space, and the symmetric root needs no basis.
+    let d = projector.point.map { $0 / projector.norm }
+    var vectors = [Double](repeating: 0, count: d.count * d.count)
+    for e in d.indices {
+      for f in d.indices { vectors[e * d.count + f] = (1 - shrinkage) * d[e] * d[f] }
+      vectors[e * d.count + e] += shrinkage
+    }
+    return vectors
+  }
+
+  /// Products of the features of a cell with vectors of length `h`, put into columns of a matrix or added to them.
+  private static func multiply(
+    _ program: ConeProgram, _ cell: Int, _ vectors: ArraySlice<Double>, count: Int, scale: Double,
+    sum: Double, into target: inout [Double], offset: Int = 0, stride: Int
+  ) {
+    let (features, h) = (program.map.features, program.patchDimension)
+    features.elements.withUnsafeBufferPointer { features in
+      vectors.withUnsafeBufferPointer { vectors in
+        target.withUnsafeMutableBufferPointer { target in
+          guard let x = features.baseAddress, let v = vectors.baseAddress,
+            let y = target.baseAddress
+          else { return }
+          let (n, width) = (program.problem.sampleCount, program.map.featureCount)
+          BLAS.gemm(
+            .plain, .transposed, m: n, n: count, k: h, alpha: scale, x + cell * h, lda: width, v,
+            ldb: h, beta: sum, y + offset, ldc: stride)
+        }
+      }
+    }
   }
 }

@@ -72,6 +72,27 @@ public enum BLAS {
     return c
   }
 
+  /// The product `op(A) op(A)'` of a matrix with its own transpose, at half the cost of `product`.
+  ///
+  /// - Parameters:
+  ///   - a: The matrix.
+  ///   - form: `plain` for `A A'`, `transposed` for `A' A`.
+  /// - Returns: The product, exactly symmetric.
+  /// - Complexity: O(`m^2 k / 2`) for `op(A)` of shape `[m, k]`.
+  package static func gram(_ a: Matrix, _ form: Form = .plain) -> Matrix {
+    let (m, k) = form == .plain ? (a.rows, a.columns) : (a.columns, a.rows)
+    var c = Matrix(rows: m, columns: m)
+    guard m > 0, k > 0 else { return c }
+    _ = singleThreaded
+    c.elements.withUnsafeMutableBufferPointer { c in
+      cblas_dsyrk(
+        CblasRowMajor, CblasUpper, form.flag, numericCast(m), numericCast(k), 1, a.elements,
+        numericCast(a.columns), 0, c.baseAddress, numericCast(m))
+      for i in 1..<max(m, 1) { for j in 0..<i { c[i * m + j] = c[j * m + i] } }
+    }
+    return c
+  }
+
   /// The inner product of two vectors of equal length.
   public static func dot(_ x: [Double], _ y: [Double]) -> Double {
     precondition(x.count == y.count, "dot: lengths \(x.count) and \(y.count) differ")

@@ -8,7 +8,7 @@ struct SolverOptions: ParsableArguments {
     name: [.customLong("solver"), .customLong("method")],
     help: ArgumentHelp(
       "cell-generation, frank-wolfe, semi-nmf or repair (relu with --cells generate; semi-nmf keeps the patterns "
-        + "of --start, or of 64 random neurons drawn by --seed; repair descends from --start and lets neurons enter until it is optimal), augmented-lagrangian or admm (relu with --cells all), proximal or admm (gated and "
+        + "of --start, or of 64 random neurons drawn by --seed; repair descends from --start and lets neurons enter until it is optimal), augmented-lagrangian or admm (relu with --cells all), proximal, admm or, with one output and window, augmented-lagrangian (gated and "
         + "linear). (default: the first that fits)",
       valueName: "name"))
   var solver: String?
@@ -64,7 +64,7 @@ struct SolverOptions: ParsableArguments {
     switch (configuration.activation, configuration.cells) {
     case (.relu, .all): [.augmentedLagrangian, .admm]
     case (.relu, _): [.cellGeneration, .frankWolfe, .semiNMF, .repair]
-    default: [.proximal, .admm]
+    default: [.proximal, .admm, .augmentedLagrangian]
     }
   }
 }

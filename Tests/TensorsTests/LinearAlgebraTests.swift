@@ -3,6 +3,19 @@ import TestSupport
 import Testing
 
 @Suite struct LinearAlgebraTests {
+  @Test(arguments: [(1, 1), (3, 5), (70, 33), (4, 0), (0, 4)])
+  func gramEqualsTheProductAndIsSymmetric(shape: (rows: Int, columns: Int)) {
+    var generator = SeededGenerator(seed: 9)
+    let x = generator.normalMatrix(rows: shape.rows, columns: shape.columns)
+    for (form, other) in [(BLAS.Form.plain, BLAS.Form.transposed), (.transposed, .plain)] {
+      let gram = BLAS.gram(x, form)
+      let product = BLAS.product(x, form, x, other)
+      #expect((gram.rows, gram.columns) == (product.rows, product.columns))
+      for (a, b) in zip(gram.elements, product.elements) { #expect(abs(a - b) <= 1e-12) }
+      #expect(gram == gram.transposed)
+    }
+  }
+
   @Test(arguments: 0..<12)
   func productEqualsTheTripleLoop(seed: Int) {
     var random = SeededGenerator(seed: UInt64(seed))

@@ -1,0 +1,68 @@
+public import ConvexPrograms
+import Convolutions
+public import Tensors
+
+extension AugmentedLagrangian {
+  /// Whether a program over gates is a group lasso with one output and one window, whose blocks the solver takes.
+  ///
+  /// - Parameter program: A program of gates, or of a linear network.
+  /// - Returns: False with several outputs or windows, whose blocks are matrices, and with an output bias.
+  public static func supports(_ program: GatedProgram) -> Bool {
+    program.composite.regularizer is GroupNorm && program.composite.map is DenseFeatureMap
+      && !program.problem.hasOutputBias
+  }
+
+  /// Whether the solver is expected to be faster than `GatedSolver` at small gaps, on programs it supports.
+  ///
+  /// Measured on the parity of the digits (1,438 samples, 3x3 filters, sum pooling) in CPU seconds to a gap of 1e-6: logistic
+  /// loss, 64 gates 0.8 to 1.7 against 2.6 to 5.7, 400 gates 4.4 against 47; squared loss, 64 gates 0.6 against 0.3, 400 gates 3.5 to 9
+  /// against 5 to 26.
+  ///
+  /// - Parameter program: A program of gates, or of a linear network.
+  /// - Returns: Whether losses are not squared, or features many; false beyond the numbers of samples measured.
+  public static func isPreferred(for program: GatedProgram) -> Bool {
+    supports(program) && program.problem.sampleCount <= 10_000
+      && (!(program.problem.loss is SquaredLoss) || program.composite.map.featureCount > 2000)
+  }
+
+  /// Minimizes a program over gates: its blocks are free, so that every cone is the whole space.
+  ///
+  /// - Parameters:
+  ///   - program: A program that the solver supports.
+  ///   - lambda: Strength, positive.
+  ///   - start: First point of shape `[P h, 1]`; zero unless told.
+  ///   - limits: Gap to reach and limits; `iterations` counts rounds.
+  ///   - observer: Receives a line per round.
+  /// - Returns: A point of shape `[P h, 1]`, otherwise as for cones.
+  /// - Precondition: `supports(program)`.
+  /// - Complexity: Per Newton step a product with `A'`, O(`n P h`), and a factorisation of order
+  ///   `min(n, active coordinates)`.
+  public func solve(
+    _ program: GatedProgram, lambda: Double, from start: Matrix? = nil,
+    limits: SolveLimits = SolveLimits(), observer: TraceObserver = { _ in }
+  ) -> FISTA.Solution {
+    guard Self.supports(program), let map = program.composite.map as? DenseFeatureMap else {
+      preconditionFailure("AugmentedLagrangian: expected one output and one window")
+    }
+    let (count, h) = (program.gates?.rows ?? 1, program.problem.geometry.patchDimension)
+    var problem = program.problem
+    problem.lambda = lambda
+    let free = ActivationCone(normals: Matrix(rows: 0, columns: h))
+    let cones = ConeProgram(
+      problem: problem, cones: [ActivationCone](repeating: free, count: count),
+      features: map.features, cellCount: count)
+    // A block is the difference of a positive and a negative part, of which an optimum needs one.
+    var point = cones.zero
+    if let start {
+      for e in start.elements.indices { point.elements[e] = start.elements[e] }
+    }
+    let solution = solve(cones, from: point, limits: limits, observer: observer)
+    let size = count * h
+    let weights = (0..<size).map {
+      solution.point.elements[$0] - solution.point.elements[size + $0]
+    }
+    return FISTA.Solution(
+      point: Matrix(rows: size, columns: 1, elements: weights), objective: solution.objective,
+      lowerBound: solution.lowerBound, iterations: solution.iterations, status: solution.status)
+  }
+}
