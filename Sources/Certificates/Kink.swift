@@ -6,7 +6,8 @@ import Tensors
 /// A row `x_r` on the hyperplane adds `s_r (x_r . d)_+` to the slope of the objective along a change `d` of the filter, with
 /// `s_r = sum_q P[q, k] <G_i, W_q>`. With `g` the gradient by the filter where such rows are inactive, the filter is held when
 /// `g + sum_l tau_l n_l = 0` for unit normals `n_l` and multipliers strictly between the slopes on both sides,
-/// `-b_l < tau_l < a_l`: every row of the hyperplane then has a fractional activation strictly between 0 and 1.
+/// `-b_l < tau_l < a_l`: every row of the hyperplane then has a fractional activation strictly between 0 and 1. Where normals
+/// are dependent, other multipliers than these may hold the filter, and `CriticalPoint` looks at all ways out instead.
 public struct Kink: Sendable, Equatable {
   /// Number of the neuron.
   public let neuron: Int

@@ -10,7 +10,7 @@ import Tensors
 ///
 /// - Source: Haeffele & Vidal, *Global Optimality in Neural Network Training*, CVPR 2017, for the link of both.
 public struct Landscape: Sendable {
-  /// The sentence that holds.
+  /// The sentence that holds; global means within the target gap.
   public enum Verdict: String, Sendable {
     /// Optimal within the target gap.
     case global
@@ -36,8 +36,13 @@ public struct Landscape: Sendable {
   /// The sentence that holds.
   public var verdict: Verdict {
     if certificate.isEstablished { return .global }
-    if point.isStrictMinimum { return escape == nil ? .strictMinimum : .strictMinimumNotGlobal }
-    return escape == nil ? .notCertified : .notGlobal
+    if point.isStrictMinimum { return isRefuted ? .strictMinimumNotGlobal : .strictMinimum }
+    return isRefuted ? .notGlobal : .notCertified
+  }
+
+  /// Whether the escape neuron lowers the objective by more than the target gap.
+  private var isRefuted: Bool {
+    (escape?.decrease ?? 0) > certificate.targetGap * certificate.objective
   }
 
   /// The verdict in words and numbers.
@@ -52,17 +57,31 @@ public struct Landscape: Sendable {
           ? ", and a \(minimum)."
           : ". As a local minimum not certified: \(reasons).")
     case .strictMinimumNotGlobal: return "A \(minimum); not global: \(lower)."
-    case .strictMinimum:
-      return "A \(minimum). Whether it is global is not known: no better neuron was found."
+    case .strictMinimum: return "A \(minimum). Whether it is global is not known: \(search)."
     case .notGlobal: return "Not a certified local minimum: \(reasons). Not global: \(lower)."
-    case .notCertified: return "Not certified: \(reasons)."
+    case .notCertified: return "Not certified: \(reasons). Whether it is global: \(search)."
     }
   }
 
-  /// Why the network is not certified to be a strict isolated local minimum, in words.
-  public var reasons: String { point.obstacles.map(words).joined(separator: "; ") }
+  private var search: String {
+    guard let escape else { return "no better neuron was found" }
+    return "the best neuron found lowers the objective by \(Float(escape.decrease)) only"
+  }
 
-  private func words(_ obstacle: CriticalPoint.Obstacle) -> String {
+  /// Why the network is not certified to be a strict isolated local minimum, in words.
+  public var reasons: String {
+    var parts = point.obstacles.compactMap(words)
+    let unheld = point.obstacles.compactMap { if case .kink(let j) = $0 { j } else { nil } }
+    if !unheld.isEmpty {
+      let names = unheld.prefix(8).map(String.init).joined(separator: ", ")
+      parts.append(
+        "hyperplanes do not hold the filters of neurons \(names)\(unheld.count > 8 ? ", ..." : "") strictly"
+      )
+    }
+    return parts.joined(separator: "; ")
+  }
+
+  private func words(_ obstacle: CriticalPoint.Obstacle) -> String? {
     switch obstacle {
     case .notStationary:
       return "the gradient is \(Float(point.slope)), too large for a minimum to be proven nearby"
@@ -76,8 +95,7 @@ public struct Landscape: Sendable {
     case .curvature:
       let value = Float((point.curvature?.smallestEigenvalue ?? 0) / certificate.lambda)
       return "no positive curvature is proven (smallest eigenvalue \(value) lambda)"
-    case .kink(let neuron):
-      return "a hyperplane does not hold the filter of neuron \(neuron) strictly"
+    case .kink: return nil
     }
   }
 }

@@ -43,10 +43,13 @@ struct PointAnalysis {
     if !isStationary {
       obstacles.append(imbalance > 1e-6 ? .unbalanced(neuron: unbalanced) : .notStationary)
     }
-    let drift = radii.existence ?? 0
-    for kink in kinks where !isHeld(kink, drift: drift, curvature) {
-      let obstacle = CriticalPoint.Obstacle.kink(neuron: neurons[kink.neuron])
-      if !obstacles.contains(obstacle) { obstacles.append(obstacle) }
+    for (j, own) in Dictionary(grouping: kinks, by: \.neuron).sorted(by: { $0.key < $1.key }) {
+      guard let curvature,
+        try isHeld(j, own, drift: radii.existence ?? 0, curvature)
+      else {
+        obstacles.append(.kink(neuron: neurons[j]))
+        continue
+      }
     }
     return CriticalPoint(
       neuronCount: neuronCount, kinks: kinks.map { $0.renumbered(neurons) },
@@ -69,27 +72,34 @@ struct PointAnalysis {
     return (values[worst], neurons[worst])
   }
 
-  /// Whether a hyperplane holds its filter strictly, at the exact point as well, which is at most `drift` away.
+  /// Whether the hyperplanes of a filter hold it strictly, at the exact point as well, which is at most `drift` away.
   ///
   /// Within `convexityRadius` the Hessian changes by at most its own size, so the gradient by at most twice that times the
   /// distance, and multipliers by that over the least singular value of the normals. Slopes of rows change with their output
-  /// weights and with the gradient of the loss.
-  private func isHeld(_ kink: Kink, drift: Double, _ curvature: CurvatureBounds?) -> Bool {
-    guard let fraction = kink.fraction, let curvature else { return false }
+  /// weights and with the gradient of the loss. Where the multipliers found do not settle it, since others may or since some
+  /// hyperplane does not hold alone, the slopes along all rays that leave them do, if these are not too many.
+  private func isHeld(
+    _ j: Int, _ kinks: [Kink], drift: Double, _ curvature: CurvatureBounds
+  ) throws -> Bool {
     let size =
-      system.lambda + BLAS.norm(system.correlations[kink.neuron].elements)
-      + curvature.lossCurvature + normalCurvature(kink.neuron)
-    let multiplier = 2 * size * drift / kink.conditioning
+      system.lambda + BLAS.norm(system.correlations[j].elements) + curvature.lossCurvature
+      + normalCurvature(j)
     let largest = system.gradient.elements.reduce(0) { max($0, abs($1)) }
-    let outer = BLAS.norm(Array(neuronWeights(kink.neuron)))
+    let outer = BLAS.norm(Array(neuronWeights(j)))
     let gradient = 2 * (curvature.lossCurvature / Double(system.patches.sampleCount)).squareRoot()
-    let range =
-      kink.mass * drift
+    let rowSlope =
+      drift
       * (largest * Double(system.outputs).squareRoot() + gradient * (outer + drift))
-    let needed =
-      CriticalPoint.fractionTolerance
-      + (kink.range > 0 ? 2 * (multiplier + range) / kink.range : .infinity)
-    return fraction > needed && 1 - fraction > needed
+    let isStrict = kinks.allSatisfy { kink in
+      guard let fraction = kink.fraction else { return false }
+      let change = 2 * size * drift / kink.conditioning + kink.mass * rowSlope
+      let needed = CriticalPoint.fractionTolerance + 2 * change / kink.range
+      return fraction > needed && 1 - fraction > needed
+    }
+    if isStrict { return true }
+    guard let least = try system.leastLeavingSlope(of: j) else { return false }
+    let change = 2 * size * drift + kinks.reduce(0) { $0 + $1.mass } * rowSlope
+    return least.slope > CriticalPoint.fractionTolerance * least.scale + change
   }
 
   private func neuronWeights(_ j: Int) -> ArraySlice<Double> {

@@ -206,30 +206,40 @@ struct SensitivitySystem {
   /// every cell of the hyperplanes, so it is positive everywhere when it is on the rays of the cells.
   func kinkMargin() throws -> Double? {
     var margin: Double?
-    for (j, face) in faces.enumerated() where face.normals.rows > 0 {
-      let size = windows * outputs
-      var slope = [Double](repeating: 0, count: patches.patchDimension)
-      for w in 0..<size {
-        BLAS.add(
-          network.outputWeights.elements[j * size + w],
-          Array(correlations[j].row(correlationRow(ofWeight: w))), to: &slope)
-      }
-      BLAS.add(lambda, Array(network.filters.row(j)), to: &slope)
-      let bounds = (0..<face.normals.rows).map { sides(of: face, line: $0, neuron: j) }
-      let scale = bounds.reduce(0) { $0 + abs($1.above) + abs($1.below) }
-      guard scale > 0, let rays = try face.leavingRays(limit: 20_000) else { return -1 }
-      for ray in rays {
-        var value = BLAS.dot(slope, ray)
-        for (line, bound) in bounds.enumerated() {
-          let product = BLAS.dot(Array(face.normals.row(line)), ray)
-          if abs(product) > 1e-10 {
-            value += abs(product) * (product > 0 ? bound.above : bound.below)
-          }
-        }
-        margin = min(margin ?? .infinity, value / scale)
-      }
+    for j in faces.indices where faces[j].normals.rows > 0 {
+      guard let least = try leastLeavingSlope(of: j) else { return -1 }
+      margin = min(margin ?? .infinity, least.slope / least.scale)
     }
     return margin
+  }
+
+  /// The least slope of the objective when a filter leaves its hyperplanes along a unit ray, and what their rows can change.
+  ///
+  /// - Returns: nil where there are too many rays to try, or rows change nothing.
+  func leastLeavingSlope(of j: Int) throws -> (slope: Double, scale: Double)? {
+    let (face, size) = (faces[j], windows * outputs)
+    var slope = [Double](repeating: 0, count: patches.patchDimension)
+    for w in 0..<size {
+      BLAS.add(
+        network.outputWeights.elements[j * size + w],
+        Array(correlations[j].row(correlationRow(ofWeight: w))), to: &slope)
+    }
+    BLAS.add(lambda, Array(network.filters.row(j)), to: &slope)
+    let bounds = (0..<face.normals.rows).map { sides(of: face, line: $0, neuron: j) }
+    let scale = bounds.reduce(0) { $0 + abs($1.above) + abs($1.below) }
+    guard scale > 0, let rays = try face.leavingRays(limit: 20_000) else { return nil }
+    var least = Double.infinity
+    for ray in rays {
+      var value = BLAS.dot(slope, ray)
+      for (line, bound) in bounds.enumerated() {
+        let product = BLAS.dot(Array(face.normals.row(line)), ray)
+        if abs(product) > 1e-10 {
+          value += abs(product) * (product > 0 ? bound.above : bound.below)
+        }
+      }
+      least = min(least, value)
+    }
+    return (least, scale)
   }
 
   /// What the rows of a hyperplane add to the slope along its normal, on both of its sides.

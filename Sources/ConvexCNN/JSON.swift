@@ -43,3 +43,24 @@ public struct Finite: Sendable, Equatable, Codable {
     if let value { try container.encode(value) } else { try container.encodeNil() }
   }
 }
+
+/// A value that is written as null when it is absent, so that its key is always there.
+public struct Nullable<Value: Sendable & Equatable & Codable>: Sendable, Equatable, Codable {
+  /// The value, nil when there is none.
+  public let value: Value?
+
+  /// The value, or none.
+  public init(_ value: Value?) { self.value = value }
+
+  /// Reads a value or null.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    self.init(container.decodeNil() ? nil : try container.decode(Value.self))
+  }
+
+  /// Writes the value or null.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    if let value { try container.encode(value) } else { try container.encodeNil() }
+  }
+}

@@ -178,6 +178,35 @@ struct CriticalPointForgeryTests {
     }
   }
 
+  /// A row whose slope is negative does not hold alone; others may hold the filter all the same.
+  @Test(arguments: [(-0.02, true), (-0.05, false), (0.3, true)])
+  func dependentHyperplanesAreTriedInAllDirections(slope: Double, isHeld: Bool) throws {
+    let (lambda, a, s) = (0.1, 0.8, 0.7)
+    // Slopes along d: -lambda a s (d_1 + d_2) + 0.1 (d_1)_+ + 0.1 (d_2)_+ + slope (d_1 + d_2)_+.
+    let targets = [a * a + 4 * lambda] + [0.1, 0.1, slope].map { -4 * $0 / a }
+    let certifier = Certifier(
+      images: Tensor(
+        shape: [4, 1, 1, 3], elements: [1, s, s, 0, 1, 0, 0, 0, 1, 0, 1, 1]),
+      loss: SquaredLoss(targets: Matrix(rows: 4, columns: 1, elements: targets)), lambda: lambda)
+    let network = try Network(
+      geometry: PatchGeometry(channels: 1, length: 3, filterLength: 3), pooling: Pooling(.sum),
+      activation: .relu, filters: Matrix([[a, 0, 0]]), outputWeights: Matrix([[a]]))
+    let point = try certifier.criticalPoint(of: network)
+    #expect(point.kinks.count == 3)
+    #expect(point.isStrictMinimum == isHeld)
+    // What is certified is so: no small step lowers the objective.
+    guard isHeld else { return }
+    let lines = try certifier.objectiveLines(like: network)
+    let start = lines.line(from: network, to: network).value
+    var generator = SeededGenerator(seed: 3)
+    for _ in 0..<200 {
+      var moved = network
+      for e in 0..<3 { moved.filters[0, e] += 1e-4 * generator.normal() }
+      moved.outputWeights[0, 0] += 1e-4 * generator.normal()
+      #expect(lines.line(from: moved, to: moved).value > start)
+    }
+  }
+
   @Test func unusableInputIsRefused() throws {
     let fixture = LandscapeFixture.oneNeuron
     var network = try fixture.network()
