@@ -30,6 +30,10 @@ public struct BaselineStudy: Sendable, Equatable, Codable {
     public let status: String
     /// Wall-clock seconds.
     public let seconds: Double
+    /// Curvature along the steps; null when it was not asked for.
+    public var curvature = Nullable<CurvatureStatistics>(nil)
+    /// The same with the neurons left out that each step left out; null without dropout.
+    public var maskedCurvature = Nullable<CurvatureStatistics>(nil)
   }
 
   /// Version of these keys.
@@ -48,6 +52,8 @@ public struct BaselineStudy: Sendable, Equatable, Codable {
   public let learningRate: Double
   /// Momentum of SGD.
   public let momentum: Double
+  /// Probability with which each neuron is left out of a step.
+  public let dropout: Double
   /// Regularization strength.
   public let lambda: Finite
   /// Smallest strength whose solution is zero; for ReLU a lower bound of it found by ascent.
@@ -86,12 +92,15 @@ extension Trainer {
   ///     `maximumSeconds`; what is left, or `defaultSearchSeconds` without a limit, is for the search.
   ///   - reference: Model of the same architecture, loss and standardization whose lower bound counts too, at
   ///     whatever strength it was trained; used only with `certifies`.
+  ///   - measuresCurvature: Whether to follow second derivatives along every step of Adam, SGD or gradient descent, for
+  ///     ReLU with linear pooling.
   ///   - observer: Receives the trace of each run with its seed.
   /// - Returns: All runs, and the model of the best.
   /// - Throws: As `train`; `Interrupted` when the caller asked to stop.
   public func baseline(
     on data: Dataset, settings: Baseline.Settings, seedCount: Int, certifies: Bool = false,
-    reference: Model? = nil, observer: (UInt64, TraceRow) -> Void = { _, _ in }
+    reference: Model? = nil, measuresCurvature: Bool = false,
+    observer: (UInt64, TraceRow) -> Void = { _, _ in }
   ) throws -> (study: BaselineStudy, best: Model) {
     let task = try PreparedTask(configuration, data.train, threads)
     try reference.map { try requireSameArchitecture($0, task, option: "--reference") }
@@ -106,9 +115,11 @@ extension Trainer {
       settings.seed &+= offset
       let start = PhaseClock()
       if !runs.isEmpty, clock.total >= seconds { break }
+      let monitor = measuresCurvature ? try curvatureMonitor(problem, task) : nil
       let run = try Baseline(settings: settings).train(
         problem, images: task.images,
-        limits: SolveLimits(seconds: seconds - clock.total, isInterrupted: isInterrupted)
+        limits: SolveLimits(seconds: seconds - clock.total, isInterrupted: isInterrupted),
+        stepObserver: monitor.map { monitor in { monitor.record($0) } }
       ) { observer(settings.seed, $0) }
       if isInterrupted() { throw Interrupted(phase: "baseline") }
       models.append(
@@ -119,6 +130,8 @@ extension Trainer {
           certificate: ["claim": "Nothing proven: local descent.", "bound": "none"]))
       runs.append(
         try summary(run, settings.seed, start.total, models[models.count - 1], data))
+      runs[runs.count - 1].curvature = Nullable(monitor?.statistics)
+      runs[runs.count - 1].maskedCurvature = Nullable(monitor?.maskedStatistics)
     }
     let ranked = runs.indices.filter { runs[$0].objective.value != nil }
       .sorted { (runs[$0].objective.value ?? 0) < (runs[$1].objective.value ?? 0) }
@@ -163,6 +176,14 @@ extension Trainer {
     return found.map { $0.sharingBound(of: best) }
   }
 
+  private func curvatureMonitor(
+    _ problem: TrainingProblem, _ task: PreparedTask
+  ) throws -> CurvatureMonitor {
+    try CurvatureMonitor(
+      Certifier(images: task.images, loss: task.loss, lambda: problem.lambda, threads: threads),
+      like: problem.emptyNetwork())
+  }
+
   private func summary(
     _ run: Baseline.Result, _ seed: UInt64, _ seconds: Double, _ model: Model, _ data: Dataset
   ) throws -> BaselineStudy.Run {
@@ -187,7 +208,7 @@ extension Trainer {
     return BaselineStudy(
       optimizer: settings.optimizer.rawValue, width: settings.width, epochs: settings.epochs,
       batchSize: Finite(settings.batchSize.map(Double.init)), learningRate: settings.learningRate,
-      momentum: settings.momentum, lambda: Finite(cells.lambda),
+      momentum: settings.momentum, dropout: settings.dropout, lambda: Finite(cells.lambda),
       lambdaMax: Finite(cells.lambdaMax), best: Finite(sorted.first), median: Finite(median),
       runs: runs, model: configuration)
   }

@@ -11,7 +11,8 @@ public import Tensors
 /// What people do today: local descent on filters and output weights from a random start.
 ///
 /// Minimizes the objective of the training problem in its weight-decay form,
-/// `(1/n) sum loss + (lambda/2) sum_j |u_j|^2 + |W_j|_F^2`, by Adam, stochastic gradient descent with momentum, or L-BFGS.
+/// `(1/n) sum loss + (lambda/2) sum_j |u_j|^2 + |W_j|_F^2`, by Adam, stochastic gradient descent with momentum,
+/// gradient descent, or L-BFGS.
 /// Nothing is guaranteed; it is here for comparison.
 ///
 /// - Source: Kingma & Ba, *Adam*, ICLR 2015 (bias-corrected moments); initial weights are uniform in
@@ -25,6 +26,8 @@ public struct Baseline: Sendable {
     case sgd
     /// L-BFGS on the full batch.
     case lbfgs
+    /// Gradient descent on the full batch.
+    case gd
   }
 
   /// How a run descends.
@@ -35,19 +38,23 @@ public struct Baseline: Sendable {
     public var width: Int
     /// Passes over the data; iterations for L-BFGS.
     public var epochs: Int
-    /// Samples per step, nil for all; L-BFGS always uses all.
+    /// Samples per step, nil for all; L-BFGS and gradient descent always use all.
     public var batchSize: Int?
-    /// Step size of Adam and SGD.
+    /// Step size of Adam, SGD and gradient descent.
     public var learningRate: Double
     /// Momentum of SGD, in `0..<1`.
     public var momentum: Double
     /// Seed of initial weights and batches.
     public var seed: UInt64
+    /// Probability with which each neuron is left out of a step, in `0..<1`; the others count for `1 / (1 - dropout)`.
+    ///
+    /// One mask serves all samples of a step. Weight decay counts all neurons. Not with L-BFGS.
+    public var dropout: Double
 
     /// Settings with given values.
     public init(
       optimizer: Optimizer = .adam, width: Int = 64, epochs: Int = 200, batchSize: Int? = nil,
-      learningRate: Double = 1e-2, momentum: Double = 0.9, seed: UInt64 = 0
+      learningRate: Double = 1e-2, momentum: Double = 0.9, seed: UInt64 = 0, dropout: Double = 0
     ) {
       self.optimizer = optimizer
       self.width = width
@@ -56,7 +63,18 @@ public struct Baseline: Sendable {
       self.learningRate = learningRate
       self.momentum = momentum
       self.seed = seed
+      self.dropout = dropout
     }
+  }
+
+  /// One step of a run.
+  public struct Step: Sendable {
+    /// The network before.
+    public let start: Network
+    /// The network after.
+    public let end: Network
+    /// Factor of each neuron's output weights in this step, 0 for those left out; nil without dropout.
+    public let mask: [Double]?
   }
 
   /// What a run returns.
@@ -83,12 +101,13 @@ public struct Baseline: Sendable {
   ///   - problem: A problem with ReLU or linear activation.
   ///   - images: The problem's images, from which batches are drawn.
   ///   - limits: Time limit and interruption; the gap is not used.
+  ///   - stepObserver: Receives every step of Adam, SGD and gradient descent.
   ///   - observer: Receives a line per epoch.
   /// - Returns: The last network and its objective.
   /// - Throws: `ProgramError` for gated problems and for settings out of range.
   public func train(
     _ problem: TrainingProblem, images: Tensor, limits: SolveLimits = SolveLimits(),
-    observer: TraceObserver = { _ in }
+    stepObserver: ((Step) -> Void)? = nil, observer: TraceObserver = { _ in }
   ) throws -> Result {
     let watch = Stopwatch()
     try settings.validate()
@@ -115,7 +134,7 @@ public struct Baseline: Sendable {
     } else {
       var state = Moments(count: network.parameters.count)
       while epochs < settings.epochs {
-        network = try epoch(problem, images, network, &state, &generator)
+        network = try epoch(problem, images, network, &state, &generator, stepObserver)
         epochs += 1
         report(problem.objective(of: network).total)
         if let interruption = limits.interruption(since: watch) {
@@ -163,24 +182,76 @@ public struct Baseline: Sendable {
 
   private func epoch(
     _ problem: TrainingProblem, _ images: Tensor, _ start: Network, _ state: inout Moments,
-    _ generator: inout SeededGenerator
+    _ generator: inout SeededGenerator, _ stepObserver: ((Step) -> Void)?
   ) throws -> Network {
     var parameters = start.parameters
     let n = problem.sampleCount
-    let size = min(n, settings.batchSize ?? n)
+    let size = settings.optimizer == .gd ? n : min(n, settings.batchSize ?? n)
     let order = size == n ? Array(0..<n) : generator.permutation(n)
     for first in stride(from: 0, to: n, by: size) {
       let batch = Array(order[first..<min(n, first + size)])
       let part =
         size == n ? problem : try problem.selecting(batch, images: images.selecting(batch))
-      let (_, gradient) = JointDescent(problem: part).evaluate(parameters, like: start)
-      if settings.optimizer == .adam {
-        state.adam(&parameters, gradient, settings.learningRate)
-      } else {
+      let mask = settings.dropout > 0 ? dropoutMask(start.neuronCount, &generator) : nil
+      let gradient = Self.gradient(part, at: parameters, like: start, mask: mask)
+      let before = stepObserver.map { _ in start.withParameters(parameters) }
+      switch settings.optimizer {
+      case .adam: state.adam(&parameters, gradient, settings.learningRate)
+      case .gd: BLAS.add(-settings.learningRate, gradient, to: &parameters)
+      case .sgd, .lbfgs:
         state.heavyBall(&parameters, gradient, settings.learningRate, settings.momentum)
+      }
+      if let before {
+        stepObserver?(Step(start: before, end: start.withParameters(parameters), mask: mask))
       }
     }
     return start.withParameters(parameters)
+  }
+
+  private func dropoutMask(_ count: Int, _ generator: inout SeededGenerator) -> [Double] {
+    let factor = 1 / (1 - settings.dropout)
+    return (0..<count).map { _ in generator.uniform() < settings.dropout ? 0 : factor }
+  }
+
+  /// The gradient of the objective, or of the loss with some neurons left out and the weight decay of all.
+  private static func gradient(
+    _ problem: TrainingProblem, at parameters: [Double], like network: Network, mask: [Double]?
+  ) -> [Double] {
+    guard let mask else {
+      return JointDescent(problem: problem).evaluate(parameters, like: network).1
+    }
+    var loss = problem
+    loss.lambda = 0
+    let masked = network.withParameters(parameters).scalingNeurons(by: mask)
+    var gradient = JointDescent(problem: loss).evaluate(masked.parameters, like: network).1
+    let inner = network.filters.elements.count
+    let size = network.windowCount * network.outputCount
+    for j in mask.indices {
+      for e in inner + j * size..<inner + (j + 1) * size { gradient[e] *= mask[j] }
+    }
+    for e in 0..<inner + network.outputWeights.elements.count {
+      gradient[e] += problem.lambda * parameters[e]
+    }
+    return gradient
+  }
+}
+
+extension Network {
+  /// The network with the output weights of each neuron times a factor.
+  ///
+  /// - Parameter factors: One for each neuron.
+  /// - Returns: The network; neurons of factor 0 do nothing.
+  /// - Precondition: There are as many factors as neurons.
+  public func scalingNeurons(by factors: [Double]) -> Network {
+    precondition(
+      factors.count == neuronCount,
+      "scalingNeurons: \(factors.count) factors, \(neuronCount) neurons")
+    var result = self
+    let size = windowCount * outputCount
+    for e in result.outputWeights.elements.indices {
+      result.outputWeights.elements[e] *= factors[e / size]
+    }
+    return result
   }
 }
 
@@ -201,6 +272,10 @@ extension Baseline.Settings {
       learningRate > 0 && learningRate.isFinite, "learning rate", "a positive number",
       "\(learningRate)")
     try require((0..<1).contains(momentum), "momentum", "a number in 0..<1", "\(momentum)")
+    try require((0..<1).contains(dropout), "dropout", "a number in 0..<1", "\(dropout)")
+    try require(
+      dropout == 0 || optimizer != .lbfgs, "dropout", "0 with L-BFGS, whose steps compare values",
+      "\(dropout)")
   }
 }
 

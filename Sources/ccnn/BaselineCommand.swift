@@ -6,20 +6,27 @@ import Reports
 struct BaselineCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "baseline",
-    abstract: "Trains the same objective by Adam, SGD or L-BFGS from random starts.",
+    abstract:
+      "Trains the same objective by Adam, SGD, L-BFGS or gradient descent from random starts.",
     discussion: """
       With --certify, each run is measured against the global optimum: the search over all cells starts at \
       the best run and ends when --gap is proven. A lower bound holds for every network, so the best of all \
       runs counts for each. With --max-seconds, descents share 70 % of it and the search the rest; without, \
       the search ends after 300 seconds. A run far from optimal proves little by itself; --reference adds \
       the bound of a network that ccnn train has solved.
+
+      --activation softplus, gelu or tanh trains filters alone by gradient descent on the squared loss without \
+      weight decay, and promises a linear rate before the run, or says why not; every step is checked.
       """)
 
   @OptionGroup(title: "Data") var data: DataOptions
   @OptionGroup(title: "Model") var model: ModelOptions
   @OptionGroup(title: "Run") var common: RunOptions
 
-  @Option(help: ArgumentHelp("adam, sgd or lbfgs.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "adam, sgd, lbfgs or gd (gradient descent on all samples, the only one for smooth activations).",
+      valueName: "name"))
   var optimizer: Baseline.Optimizer = .adam
 
   @Option(
@@ -30,19 +37,22 @@ struct BaselineCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Passes over the data (iterations for lbfgs), an integer >= 1.", valueName: "count"))
+      "Passes over the data (iterations for lbfgs, steps for gd), an integer >= 1.",
+      valueName: "count"))
   var epochs = 200
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Samples per step, an integer >= 1; lbfgs uses all. (default: all)", valueName: "count"))
+      "Samples per step, an integer >= 1; lbfgs and gd use all. (default: all)", valueName: "count")
+  )
   var batchSize: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Step size of adam and sgd, a number > 0. (default: 0.01)", valueName: "rate"))
+      "Step size of adam, sgd and gd, a number > 0; a promised rate has its own. (default: 0.01)",
+      valueName: "rate"))
   var learningRate: Double?
 
   @Option(
@@ -55,6 +65,22 @@ struct BaselineCommand: ParsableCommand {
     help: ArgumentHelp(
       "Runs with seeds --seed, --seed + 1, ..., an integer >= 1.", valueName: "count"))
   var seeds = 1
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Probability with which each neuron is left out of a step, >= 0 and < 1; not with lbfgs.",
+      valueName: "probability"))
+  var dropout = 0.0
+
+  @Flag(
+    help:
+      "Report exact second derivatives of the objective along every step of adam, sgd or gd; relu only."
+  )
+  var curvature = false
+
+  @Flag(help: "Exit with code 2 unless a linear rate was promised and kept; smooth activations.")
+  var requireRate = false
 
   @Flag(help: "Certify every run: lower bound and gap to the global optimum.")
   var certify = false
@@ -84,6 +110,7 @@ struct BaselineCommand: ParsableCommand {
   var trace: String?
 
   func run() throws {
+    if let smooth = SmoothActivation(rawValue: model.activation) { return try run(smooth) }
     let configuration = try checkedConfiguration()
     let inputs = try data.load(isSignal: configuration.filter.isSignal, seed: common.seed)
     let progress = Progress(isSilent: common.quiet, limit: common.maxSeconds)
@@ -92,12 +119,14 @@ struct BaselineCommand: ParsableCommand {
     let trainer = common.interruptibleTrainer(configuration)
     let settings = Baseline.Settings(
       optimizer: optimizer, width: width, epochs: epochs, batchSize: batchSize,
-      learningRate: learningRate ?? 0.01, momentum: momentum ?? 0.9, seed: common.seed)
+      learningRate: learningRate ?? 0.01, momentum: momentum ?? 0.9, seed: common.seed,
+      dropout: dropout)
     var rows: [TraceRow] = []
     let keepsTrace = trace != nil
     let (study, best) = try interruptible(progress) {
       try trainer.baseline(
-        on: inputs, settings: settings, seedCount: seeds, certifies: certify, reference: solved
+        on: inputs, settings: settings, seedCount: seeds, certifies: certify, reference: solved,
+        measuresCurvature: curvature
       ) { seed, row in
         let named = row.renamed("seed \(seed)")
         if keepsTrace { rows.append(named) }
@@ -132,9 +161,11 @@ struct BaselineCommand: ParsableCommand {
     problems.check("--seeds", seeds, atLeast: 1)
     problems.check("--learning-rate", learningRate, "a number > 0") { $0 > 0 }
     problems.check("--momentum", momentum, "a number >= 0 and < 1") { $0 >= 0 && $0 < 1 }
-    if optimizer == .lbfgs {
-      problems.exclude("--optimizer lbfgs", "--batch-size", given: batchSize)
-      problems.exclude("--optimizer lbfgs", "--learning-rate", given: learningRate)
+    checkSteps(configuration, &problems)
+    if requireRate {
+      problems.add(
+        "--require-rate", value: "true", expected: "a smooth activation",
+        advice: "Give --activation softplus, gelu or tanh.")
     }
     if optimizer != .sgd {
       problems.exclude("--optimizer \(optimizer.rawValue)", "--momentum", given: momentum)
@@ -159,6 +190,28 @@ struct BaselineCommand: ParsableCommand {
   }
 }
 
+extension BaselineCommand {
+  /// Adds what is wrong with the options of single steps.
+  private func checkSteps(
+    _ configuration: TrainingConfiguration, _ problems: inout OptionProblems
+  ) {
+    problems.check("--dropout", dropout, "a number >= 0 and < 1") { $0 >= 0 && $0 < 1 }
+    if optimizer == .lbfgs || optimizer == .gd {
+      problems.exclude("--optimizer \(optimizer.rawValue)", "--batch-size", given: batchSize)
+    }
+    if optimizer == .lbfgs {
+      problems.exclude("--optimizer lbfgs", "--learning-rate", given: learningRate)
+      problems.exclude("--optimizer lbfgs", "--dropout", given: dropout > 0 ? dropout : nil)
+      problems.exclude("--optimizer lbfgs", "--curvature", given: curvature ? true : nil)
+    }
+    if curvature, configuration.activation != .relu || configuration.pooling.hasPrefix("max") {
+      problems.add(
+        "--curvature", value: "true", expected: "--activation relu and a linear pooling",
+        advice: "Leave the flag out.")
+    }
+  }
+}
+
 extension Baseline.Optimizer: ExpressibleByArgument {}
 
 extension TraceRow {
@@ -177,7 +230,8 @@ extension BaselineStudy {
     table.add("data", data)
     table.add("model", model.summary)
     table.add("lambda", digits(lambda.value, "%.6g"))
-    table.add("optimizer", "\(optimizer), width \(width), \(epochs) epochs")
+    let left = dropout > 0 ? ", dropout \(digits(dropout, "%.3g"))" : ""
+    table.add("optimizer", "\(optimizer), width \(width), \(epochs) epochs\(left)")
     let last = lowerBound.value == nil ? "    test" : "     gap"
     table.add(
       line: "  seed        objective              loss  neurons     train  \(last)  seconds")
@@ -196,8 +250,20 @@ extension BaselineStudy {
       table.add("lower bound", "\(digits(lowerBound.value)) (\(bound), \(scope ?? ""))")
       table.add("certify seconds", digits(certifySeconds.value, "%.1f"))
     }
+    for run in runs {
+      if let curvature = run.curvature.value { table.add("curvature \(run.seed)", curvature.words) }
+      if let curvature = run.maskedCurvature.value { table.add("  with dropout", curvature.words) }
+    }
     table.add("best", digits(best.value))
     table.add("median", digits(median.value))
     return table.text(last: claim)
+  }
+}
+
+extension CurvatureStatistics {
+  /// The statistics in a line.
+  fileprivate var words: String {
+    "positive along \(percent(positiveShare.value)) of \(stepCount) steps, mean "
+      + "\(digits(mean.value, "%.4g")), least \(digits(least.value, "%.4g"))"
   }
 }

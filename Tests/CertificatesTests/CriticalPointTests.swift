@@ -136,6 +136,13 @@ struct CriticalPointTests {
         let curvature = try #require(point.curvature)
         #expect(curvature.lowerBound <= curvature.smallestEigenvalue + curvature.roundingMargin)
         #expect(!point.isStrictMinimum)
+        // Without the curvature of the loss: the residual part alone, and its bound by the size of the loss.
+        let residual = lambda - (curvature.residualNorms.max() ?? 0)
+        if !hasBias { #expect(curvature.smallestEigenvalue >= residual - 1e-10) }
+        if let threshold = point.threshold {
+          let patchSize = lambda / (2 * threshold.limit).squareRoot()
+          #expect(residual >= lambda - (2 * threshold.loss).squareRoot() * patchSize - 1e-12)
+        }
         // Lanczos' estimate is the eigenvalue, from above.
         let estimated = try certifier.criticalPoint(of: network, denseLimit: 0)
         let estimate = try #require(estimated.curvature)
