@@ -39,7 +39,15 @@ extension Certifier {
       try FaceCoordinates(
         of: Array(network.filters.row($0)), view.allPatches, lines, tolerance: kinkTolerance)
     }
-    let (moved, distance) = Self.projected(network.selecting(neurons: kept), on: faces)
+    let own = network.selecting(neurons: kept)
+    let (moved, distance) = Self.projected(own, on: faces)
+    for (j, (now, before)) in zip(moved.filterNorms, own.filterNorms).enumerated()
+    where now < 0.9 * before {
+      throw CertificateError(
+        place: "landscape, filter of neuron \(kept[j])",
+        expected: "hyperplanes within the kink tolerance that meet near the filter",
+        found: "hyperplanes that meet far from it", advice: "Lower the kink tolerance.")
+    }
     let system = try SensitivitySystem(
       view.allPatches, weights: weights, network: moved, faces: faces, loss: loss, lambda: lambda,
       predictions: view.predictions(of: moved, masks: nil))

@@ -23,6 +23,8 @@ public struct CriticalPoint: Sendable {
     case zeroNeuron(Int)
     /// Outputs of neurons are linearly dependent up to rounding, as those of duplicated filters are.
     case dependentOutputs
+    /// The loss does not see a common shift of the output biases of a softmax network, so no point is isolated.
+    case freeOutputBias
     /// The Hessian has a direction of negative curvature, or none that is proven positive.
     case curvature
     /// A hyperplane does not hold the filter of a neuron strictly.
@@ -46,7 +48,8 @@ public struct CriticalPoint: Sendable {
   public let projectionDistance: Double
   /// Norm of the gradient of the objective within the faces.
   public let slope: Double
-  /// `slope` over `lambda` times the norm of all weights.
+  /// Largest norm of the gradient by the weights of a neuron over `lambda` times their norm; the output bias counts against
+  /// the norm of all weights.
   public let relativeSlope: Double
   /// Largest difference of the norms of filter and output weights of a neuron, over their sum.
   public let imbalance: Double

@@ -14,7 +14,7 @@ import Tensors
 /// - Source: In the manner of Milne, *Piecewise strong convexity of neural networks*, NeurIPS 2019; this identity is derived
 ///   here.
 public struct DeterminantIdentity: Sendable, Equatable {
-  /// Samples evaluated, from the first.
+  /// Samples evaluated, from the first; of each the first three outputs.
   public let sampleCount: Int
   /// Order of the determinants, `K (h + m) + 1`.
   public let order: Int
@@ -31,7 +31,7 @@ extension DeterminantIdentity {
   /// - Complexity: O(`order^3`) for each sample.
   init?(
     _ network: Network, _ patches: PooledPatches, weights: Matrix, predictions: Matrix,
-    sampleLimit: Int = 2
+    sampleLimit: Int = 2, outputLimit: Int = 3
   ) {
     let (k, h, m) = (patches.patchesPerSample, patches.patchDimension, network.neuronCount)
     order = k * (h + m) + 1
@@ -39,7 +39,7 @@ extension DeterminantIdentity {
     sampleCount = min(sampleLimit, patches.sampleCount)
     var (error, scale) = (0.0, 1.0)
     for i in 0..<sampleCount {
-      for t in 0..<network.outputCount {
+      for t in 0..<min(outputLimit, network.outputCount) {
         let value = Self.determinant(
           Self.matrix(network, patches, weights: weights, sample: i, output: t))
         error = max(error, abs(value - predictions[i, t]))

@@ -47,7 +47,7 @@ public struct Landscape: Sendable {
 
   /// The verdict in words and numbers.
   public var claim: String {
-    let minimum = "strict isolated local minimum\(point.place)"
+    let minimum = "strict isolated local minimum\(point.place)\(point.accuracy)"
     let lower = escape.map { "one neuron lowers the objective by \($0.decrease)" } ?? ""
     switch verdict {
     case .global:
@@ -92,6 +92,8 @@ public struct Landscape: Sendable {
       return "neuron \(neuron) is zero, and filters of dual norm \(ratio) lambda exist for it"
     case .dependentOutputs:
       return "outputs of neurons are linearly dependent, merge or prune them first"
+    case .freeOutputBias:
+      return "all output biases of a softmax network can be shifted together"
     case .curvature:
       let value = Float((point.curvature?.smallestEigenvalue ?? 0) / certificate.lambda)
       return "no positive curvature is proven (smallest eigenvalue \(value) lambda)"
@@ -101,6 +103,13 @@ public struct Landscape: Sendable {
 }
 
 extension CriticalPoint {
+  /// How far away it is, or how stationary the network, in words.
+  fileprivate var accuracy: String {
+    guard curvature != nil else { return "" }
+    return existenceRadius.map { " within \(Float($0))" }
+      ?? ", stationary to \(Float(relativeSlope))"
+  }
+
   /// Where a minimum lies, in words.
   fileprivate var place: String {
     guard !kinks.isEmpty else { return " (differentiable)" }

@@ -24,16 +24,19 @@ struct PointAnalysis {
   func point(
     _ lines: EssentialRows, neuronCount: Int, determinant: DeterminantIdentity?
   ) throws -> CriticalPoint {
-    let slope = BLAS.norm([BLAS.norm(system.slope()), system.lambda * lostWeight])
+    let slopes = system.slope()
+    let slope = BLAS.norm([BLAS.norm(slopes), system.lambda * lostWeight])
     let curvature = system.count > 0 ? try CurvatureBounds(system, denseLimit: denseLimit) : nil
     let kinks = try system.kinks()
-    let size = BLAS.norm(system.network.filters.elements + system.network.outputWeights.elements)
-    let relativeSlope = size > 0 ? slope / (system.lambda * size) : slope > 0 ? .infinity : 0
+    let relativeSlope = relativeSlope(slopes)
     let radii = Radii(
       system, lines, slope: slope, curvature: curvature?.proven ?? 0,
       sigma: (curvature?.lossCurvature ?? 0).squareRoot(), isSquared: isSquared)
     let (imbalance, unbalanced) = imbalance()
     var obstacles = zeroNeurons.map { CriticalPoint.Obstacle.zeroNeuron($0) }
+    if system.network.outputBias != nil, system.biasBasis.rows < system.outputs {
+      obstacles.append(.freeOutputBias)
+    }
     if let curvature, curvature.proven <= 0 {
       obstacles.append(isDependent(curvature) ? .dependentOutputs : .curvature)
     }
@@ -63,6 +66,23 @@ struct PointAnalysis {
   /// Whether the smallest eigenvalue is zero up to rounding since outputs of neurons are dependent.
   private func isDependent(_ curvature: CurvatureBounds) -> Bool {
     curvature.independence <= 0 && curvature.smallestEigenvalue > -1e-6 * system.lambda
+  }
+
+  /// The largest share of a neuron's slope in lambda times its weights, or of the bias's in that of all weights.
+  ///
+  /// Small neurons count like large ones: near zero everything is small.
+  private func relativeSlope(_ slopes: [Double]) -> Double {
+    let sizes = zip(system.network.filterNorms, system.network.outputNorms).map {
+      BLAS.norm([$0, $1])
+    }
+    var result = lostWeight > 0 ? 1.0 : 0
+    for (j, size) in sizes.enumerated() {
+      let own = BLAS.norm(Array(slopes[system.offsets[j]..<system.offsets[j + 1]]))
+      result = max(result, own / (system.lambda * size))
+    }
+    let rest = BLAS.norm(Array(slopes[(system.offsets.last ?? 0)...]))
+    let total = BLAS.norm(sizes)
+    return rest == 0 ? result : max(result, total > 0 ? rest / (system.lambda * total) : .infinity)
   }
 
   private func imbalance() -> (value: Double, neuron: Int) {

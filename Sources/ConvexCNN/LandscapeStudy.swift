@@ -91,7 +91,7 @@ public struct LandscapeStudy: Sendable, Equatable, Codable {
   public var neuronCount: Int
   /// Norm of the gradient within the faces.
   public var slope: Finite
-  /// That over lambda times the norm of all weights.
+  /// Largest share of it by the weights of one neuron, over lambda times their norm.
   public var relativeSlope: Finite
   /// Largest difference of the norms of filter and output weights of a neuron, over their sum.
   public var imbalance: Finite

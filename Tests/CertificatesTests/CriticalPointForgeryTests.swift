@@ -37,6 +37,77 @@ struct CriticalPointForgeryTests {
     #expect(point.slope > 0.04)
   }
 
+  /// Small neurons are held to the same relative standard: near (0, 0) everything is small.
+  @Test(arguments: [1e-3, 1e-6, 1e-9, 1e-12, 1e-100])
+  func smallNeuronIsRefused(size: Double) throws {
+    let fixture = LandscapeFixture.oneNeuron
+    for angle in 0..<8 {
+      let u = [size * Double(angle - 4), size * Double(3 * angle % 8 - 3)]
+      let network = try appending(u, BLAS.norm(u), to: fixture.network(), fixture)
+      #expect(try !fixture.certifier.criticalPoint(of: network).isStrictMinimum)
+      #expect(try !fixture.certifier.criticalPoint(of: network, denseLimit: 0).isStrictMinimum)
+    }
+  }
+
+  /// Logistic loss of two samples, one of which the neuron does not see: a strict minimum, and not global.
+  private func logistic(
+    adding extra: [Double]? = nil
+  ) throws -> (certifier: Certifier, network: Network) {
+    // The neuron ((1, 0), 1) is stationary for lambda = (1 / 2) / (1 + e).
+    let certifier = Certifier(
+      images: Tensor(shape: [2, 1, 1, 2], elements: [1, 0, -0.1, 1]),
+      loss: LogisticLoss(labels: [1, -1]), lambda: 0.5 / (1 + 2.718281828459045))
+    return (
+      certifier,
+      try Network(
+        geometry: PatchGeometry(channels: 1, length: 2, filterLength: 2), pooling: Pooling(.sum),
+        activation: .relu, filters: Matrix([[1, 0]] + (extra.map { [[$0[0], $0[1]]] } ?? [])),
+        outputWeights: Matrix([[1]] + (extra.map { [[$0[2]]] } ?? [])))
+    )
+  }
+
+  @Test func logisticMinimumIsCertifiedAndNotGlobal() throws {
+    let (certifier, network) = try logistic()
+    let landscape = try certifier.landscape(of: network)
+    #expect(landscape.verdict == .strictMinimumNotGlobal)
+    #expect(landscape.claim.contains("stationary to"))
+    #expect(landscape.point.isolationRadius == nil)
+    #expect(landscape.point.threshold == nil)
+  }
+
+  @Test(arguments: [1e-3, 1e-9, 1e-12, 1e-100])
+  func smallNeuronBesideLogisticMinimumIsRefused(size: Double) throws {
+    for (x, y) in [(-1.0, -1.0), (-1, -0.5), (0.1, 0.9), (-0.3, 1), (1, -1)] {
+      for sign in [1.0, -1] {
+        let norm = size * BLAS.norm([x, y])
+        let (certifier, network) = try logistic(adding: [size * x, size * y, sign * norm])
+        let landscape = try certifier.landscape(of: network)
+        #expect(!landscape.point.isStrictMinimum)
+        #expect(landscape.verdict == .notGlobal)
+      }
+    }
+  }
+
+  /// Shifting all output biases of a softmax network changes nothing.
+  @Test func softmaxBiasIsNotIsolated() throws {
+    let certifier = Certifier(
+      images: Tensor(shape: [2, 1, 1, 2], elements: [1, 0, -0.1, 1]),
+      loss: SoftmaxLoss(classes: [0, 1], count: 2), lambda: 0.1)
+    let network = try Network(
+      geometry: PatchGeometry(channels: 1, length: 2, filterLength: 2), pooling: Pooling(.sum),
+      activation: .relu, filters: Matrix([[1, 0]]), outputWeights: Matrix([[1, -1]]),
+      outputBias: [0, 0])
+    #expect(try certifier.criticalPoint(of: network).obstacles.contains(.freeOutputBias))
+  }
+
+  /// With a tolerance so large that all hyperplanes seem to pass through the filter there is no face.
+  @Test func absurdKinkToleranceIsRefused() throws {
+    let fixture = LandscapeFixture.oneNeuron
+    #expect(throws: CertificateError.self) {
+      try fixture.certifier.criticalPoint(of: fixture.network(), kinkTolerance: 1)
+    }
+  }
+
   /// The two halves of a neuron are the same function and stationary, but not isolated.
   @Test(arguments: LandscapeFixture.all + LandscapeFixture.random, [0.5, 0.3, 0.01])
   func splitNeuronIsRefused(fixture: LandscapeFixture, share: Double) throws {
