@@ -64,7 +64,7 @@ extension Certifier {
   }
 
   /// The network with every filter moved to its face, and how far the weights move.
-  private static func projected(
+  static func projected(
     _ network: Network, on faces: [FaceCoordinates]
   ) -> (network: Network, distance: Double) {
     var result = network

@@ -99,6 +99,10 @@ public struct LandscapeStudy: Sendable, Equatable, Codable {
   public var kinkTolerance: Finite
   /// Distance to the network whose filters lie on the hyperplanes exactly.
   public var projectionDistance: Finite
+  /// Newton steps made before; null without `--polish`.
+  public var polishStepCount: Finite
+  /// Distance of the weights that these moved; null without `--polish`.
+  public var polishDistance: Finite
   /// Hyperplanes on which filters lie.
   public var kinks: [Hyperplane]
   /// Free weights within the faces.
@@ -150,6 +154,7 @@ extension Model {
   ///   - data: Training samples in the units of the data.
   ///   - targetGap: Relative gap within which it counts as global.
   ///   - kinkTolerance: Sines of angles between filter and hyperplane up to this count as zero.
+  ///   - polishes: Whether to move to the stationary point nearby first; the landscape is then that of the network moved.
   ///   - effort: How hard to work on the dual norm.
   ///   - threads: Threads to use.
   /// - Returns: The landscape, what to report, and the model with the escape neuron inserted if there is one.
@@ -157,7 +162,8 @@ extension Model {
   ///   pooling, `LAPACK.Failure` when a factorization fails.
   public func landscape(
     on data: Dataset, targetGap: Double = 1e-6,
-    kinkTolerance: Double = CriticalPoint.kinkTolerance, effort: BoundEffort = BoundEffort(),
+    kinkTolerance: Double = CriticalPoint.kinkTolerance, polishes: Bool = false,
+    effort: BoundEffort = BoundEffort(),
     threads: Int = 1
   ) throws -> (landscape: Landscape, study: LandscapeStudy, improved: Model?) {
     try requireAllDirections()
@@ -165,10 +171,17 @@ extension Model {
     let (task, _) = try prepared(data, lambda: nil, backend: .im2col, threads: threads)
     let certifier = Certifier(
       images: task.images, loss: task.loss, lambda: lambda, threads: threads)
+    let refined =
+      polishes ? try certifier.refined(network, kinkTolerance: kinkTolerance) : nil
+    // Filters that were moved lie on their hyperplanes.
+    let tolerance = polishes ? min(kinkTolerance, CriticalPoint.kinkTolerance) : kinkTolerance
     let landscape = try certifier.landscape(
-      of: network, targetGap: targetGap, kinkTolerance: kinkTolerance, effort: effort)
+      of: refined?.network ?? network, targetGap: targetGap, kinkTolerance: tolerance,
+      effort: effort)
     var study = LandscapeStudy(landscape, configuration, network)
     study.kinkTolerance = Finite(kinkTolerance)
+    study.polishStepCount = Finite(refined.map { Double($0.stepCount) })
+    study.polishDistance = Finite(refined?.distance)
     study.seconds = Finite(clock.total)
     return (landscape, study, landscape.escape.map { replacing(network: $0.network) })
   }
@@ -191,6 +204,7 @@ extension LandscapeStudy {
       neuronCount: point.neuronCount, slope: Finite(point.slope),
       relativeSlope: Finite(point.relativeSlope), imbalance: Finite(point.imbalance),
       kinkTolerance: Finite(nil), projectionDistance: Finite(point.projectionDistance),
+      polishStepCount: Finite(nil), polishDistance: Finite(nil),
       kinks: point.kinks.map {
         Hyperplane(
           neuron: $0.neuron, sample: $0.patch / count, position: $0.patch % count,

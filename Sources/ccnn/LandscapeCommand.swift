@@ -39,6 +39,12 @@ struct LandscapeCommand: ParsableCommand {
       valueName: "sine"))
   var kinkTolerance = CriticalPoint.kinkTolerance
 
+  @Flag(
+    help:
+      "Move to the stationary point nearby first, by Newton's method; what is said is then about it."
+  )
+  var polish = false
+
   @Option(
     help: ArgumentHelp(
       "Write the model with the neuron inserted that lowers the objective; nothing without one.",
@@ -68,6 +74,7 @@ struct LandscapeCommand: ParsableCommand {
       }
       for (name, isGiven) in [
         ("--require-minimum", requireMinimum), ("--require-global", requireGlobal),
+        ("--polish", polish),
       ] {
         problems.exclude("--example", name, given: isGiven ? true : nil)
       }
@@ -107,7 +114,7 @@ struct LandscapeCommand: ParsableCommand {
       seconds: common.maxSeconds ?? Trainer.defaultSearchSeconds,
       isInterrupted: { Interruption.isRequested })
     let (landscape, study, improved) = try network.landscape(
-      on: inputs, targetGap: gap, kinkTolerance: kinkTolerance, effort: effort,
+      on: inputs, targetGap: gap, kinkTolerance: kinkTolerance, polishes: polish, effort: effort,
       threads: common.threadCount)
     if Interruption.isRequested {
       throw Failure(code: 130, message: "interrupted during landscape; nothing was written.")
@@ -142,6 +149,11 @@ extension LandscapeStudy {
       "slope",
       "\(digits(slope.value, "%.3g")), relative \(digits(relativeSlope.value, "%.3g")), imbalance "
         + digits(imbalance.value, "%.3g"))
+    if let distance = polishDistance.value {
+      table.add(
+        "polished",
+        "\(digits(polishStepCount.value, "%.0f")) steps, moved by \(digits(distance, "%.3g"))")
+    }
     table.add("hyperplanes", kinks.isEmpty ? "none: differentiable" : "\(kinks.count)")
     for kink in kinks.prefix(5) {
       table.add(

@@ -76,6 +76,27 @@ struct LandscapeCommandTests {
     #expect(table.out.contains("not global: one neuron lowers the objective by"))
   }
 
+  @Test func polishingMovesToTheMinimumNearby() throws {
+    let folder = try folder()
+    defer { folder.remove() }
+    // Adam ends near a minimum, not at it.
+    let trained = try Tool.run(
+      [
+        "baseline", "--optimizer", "adam", "--width", "1", "--epochs", "3000", "--learning-rate",
+        "0.003", "--output", "a.safetensors",
+      ] + Self.flags, in: folder)
+    #expect(trained.code == 0, "\(trained.error)")
+    let (plain, _) = try study("a.safetensors", in: folder)
+    let (polished, code) = try study(
+      "a.safetensors", ["--polish", "--kink-tolerance", "1e-2", "--require-minimum"], in: folder)
+    #expect(code == 0)
+    #expect(plain.polishDistance.value == nil)
+    #expect(try #require(polished.polishDistance.value) < 0.05)
+    #expect(try #require(polished.slope.value) < 1e-12)
+    #expect(try #require(polished.slope.value) < #require(plain.slope.value))
+    #expect(polished.verdict == "strict-minimum-not-global")
+  }
+
   @Test(arguments: [
     (["--gap", "0"], "--gap"), (["--gap", "1"], "--gap"), (["--kink-tolerance", "-1"], "0.1"),
     (["--example", "zero-neuron"], "--example"),

@@ -6,7 +6,7 @@ public import Tensors
 ///
 /// Signals of length 4, filters of length 2 at stride 2 (two patches each), sum pooling, one output, squared loss. Points:
 /// numpy 2.4 and scipy, L-BFGS from random starts, neurons merged, then Newton's method on the face (2026-11-27); global
-/// optima: the convex program over all patterns, Clarabel.
+/// optima: the convex program over all patterns, Clarabel (`Tests/Oracles/critical_points.py`).
 public struct LandscapeFixture: Sendable, CustomStringConvertible {
   /// Signals, `[n, 4]`.
   public let signals: Matrix
