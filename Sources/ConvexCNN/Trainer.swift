@@ -17,6 +17,10 @@ public struct Trainer: Sendable {
   public let maximumSeconds: Double
   /// Asked between steps; true ends training with `Interrupted`.
   public let isInterrupted: @Sendable () -> Bool
+  /// Folder in which cell generation keeps its state and goes on from; nil for none.
+  public var checkpoint: String?
+  /// Least seconds between two states that are written there.
+  public var checkpointInterval = 30.0
 
   /// The caller asked to stop before there was a certified model.
   public struct Interrupted: Error, Sendable {
@@ -69,7 +73,7 @@ public struct Trainer: Sendable {
     let problem = task.problem(lambda: cells.lambda)
     try requireUninterrupted("lambda")
     let solution = try phases.time("solve") {
-      try solve(problem, cells, from: start?.network, observer)
+      try solve(problem, cells, task.images, from: start?.network, observer)
     }
     if solution.status == .interrupted { throw Interrupted(phase: "solve") }
     phases.replaceLast(by: solution.phases)
@@ -174,7 +178,8 @@ public struct Trainer: Sendable {
   }
 
   private func solve(
-    _ problem: TrainingProblem, _ cells: CellPlan, from start: Network?, _ observer: TraceObserver
+    _ problem: TrainingProblem, _ cells: CellPlan, _ images: Tensor, from start: Network?,
+    _ observer: TraceObserver
   ) throws -> Solution {
     if let program = cells.allCells {
       return try solve(program, from: start, observer)
@@ -184,7 +189,7 @@ public struct Trainer: Sendable {
       case .frankWolfe: try frankWolfe(problem, observer)
       case .semiNMF: try factorize(problem, from: start, observer)
       case .repair: try repair(problem, from: start, observer)
-      default: try generateCells(problem, from: start, observer)
+      default: try generateCells(problem, images, from: start, observer)
       }
     }
     let composite = CompositeProgram(
@@ -295,14 +300,25 @@ public struct Trainer: Sendable {
   }
 
   private func generateCells(
-    _ problem: TrainingProblem, from start: Network?, _ observer: TraceObserver
+    _ problem: TrainingProblem, _ images: Tensor, from start: Network?, _ observer: TraceObserver
   ) throws -> Solution {
     var settings = CellGeneration.Settings(seed: configuration.seed)
     if let maximum = configuration.maximumCells { settings.maximumNeurons = maximum }
+    let states = try checkpoint.map {
+      try TrainingCheckpoint(
+        folder: $0, configuration: configuration, problem: problem, images: images, start: start,
+        interval: checkpointInterval)
+    }
+    var limits = limits(gap: configuration.gap, iterations: 10_000, seconds: descentSeconds)
+    if let states {
+      limits.isInterrupted = { [isInterrupted, flag = states.hasFailed] in
+        isInterrupted() || flag.isSet
+      }
+    }
     let run = try CellGeneration(settings: settings, oracle: SweepOrSearch()).solve(
-      problem, start: start,
-      limits: limits(gap: configuration.gap, iterations: 10_000, seconds: descentSeconds),
-      observer: observer)
+      problem, start: start, limits: limits, from: states?.resumed(), observer: observer,
+      keep: states?.keep)
+    try states?.finish(run.status.rawValue)
     return Solution(
       network: run.network, status: run.status, cellCount: run.cellCount,
       estimatedGap: run.estimatedGap,

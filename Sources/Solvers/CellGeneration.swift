@@ -112,13 +112,16 @@ public struct CellGeneration: Sendable {
   ///   - start: Network to start from, if there is one.
   ///   - limits: `relativeGap` is the gap to prove over all cells with an oracle, else bounds the *estimated* gap at
   ///     which the search stops.
+  ///   - checkpoint: State of a run with the same arguments to go on from.
   ///   - observer: Receives a line per phase and round.
+  ///   - keep: Receives the state before each round.
   /// - Returns: The best network found; its objective never exceeds the start's.
   /// - Throws: `ProgramError` when `start` has another architecture, the activation is gated, the strength is not
   ///   positive and finite, or a setting leaves nothing to search.
   public func solve(
     _ problem: TrainingProblem, start: Network? = nil, limits: SolveLimits = SolveLimits(),
-    observer: TraceObserver = { _ in }
+    from checkpoint: Checkpoint? = nil, observer: TraceObserver = { _ in },
+    keep: ((Checkpoint) -> Void)? = nil
   ) throws -> Result {
     guard problem.activation != .gated else {
       throw ProgramError(
@@ -128,6 +131,8 @@ public struct CellGeneration: Sendable {
     try check(problem, start: start)
     var run = try CellGenerationRun(problem, settings: settings, start: start, limits: limits)
     if problem.activation == .relu { run.oracle = oracle }
+    if let checkpoint { try check(problem, start: checkpoint.network) }
+    (run.resumed, run.keep) = (checkpoint, keep)
     return try run.solve(observer)
   }
 

@@ -16,6 +16,8 @@ struct CellGenerationRun {
   var ratio = Double.infinity
   var estimatedGap = 1.0
   var oracle: (any PricingOracle)?
+  var resumed: CellGeneration.Checkpoint?
+  var keep: ((CellGeneration.Checkpoint) -> Void)?
   var terms: PatchTerms?
   var lines: PatchLines?
   var provenGap: Double?
@@ -36,14 +38,7 @@ struct CellGenerationRun {
 
   mutating func solve(_ observer: TraceObserver) throws -> CellGeneration.Result {
     let first = (network: network, objective: objective)
-    var status = SolveStatus.stalled
-    var found = Matrix(rows: 0, columns: problem.geometry.patchDimension)
-    if settings.isContinuation, limits.relativeGap > Self.sharpGap { status = try follow(observer) }
-    if status == .stalled {
-      if network.neuronCount > 0 { try improve(gap: 1e-6, observer) }
-      status = try search(observer)
-      found = try finish(observer)
-    }
+    var (status, found) = try firstSearch(observer)
     // A search that ended for want of progress may have arrived.
     if status == .stalled, estimatedGap <= limits.relativeGap { status = .converged }
     // The last pricing looks harder than those before and may find what they missed; so does that of all cells.
@@ -54,6 +49,7 @@ struct CellGenerationRun {
         if let provenGap, provenGap <= limits.relativeGap { status = .solved }
         guard status == .converged, estimatedGap > limits.relativeGap else { break }
         found = missed
+        provenGap = nil
       }
       try extend(by: found)
       try improve(gap: min(1e-4, 0.01 * estimatedGap), observer)
@@ -75,10 +71,29 @@ struct CellGenerationRun {
       phases: ["pricing", "all cells", "master", "polish", "newton"].map { ($0, seconds[$0] ?? 0) })
   }
 
+  /// The rounds up to the first end of the search, from a checkpoint if there is one.
+  private mutating func firstSearch(
+    _ observer: TraceObserver
+  ) throws -> (status: SolveStatus, found: Matrix) {
+    if let resumed {
+      resume(resumed)
+    } else if settings.isContinuation, limits.relativeGap > Self.sharpGap {
+      let status = try follow(observer)
+      let none = Matrix(rows: 0, columns: problem.geometry.patchDimension)
+      if status != .stalled { return (status, none) }
+    }
+    if resumed == nil, network.neuronCount > 0 { try improve(gap: 1e-6, observer) }
+    let status = try search(quietRounds: resumed?.quietRounds ?? 0, observer)
+    return (status, try finish(observer))
+  }
+
   /// Rounds of pricing, weights and polishing, until pricing finds nothing, progress ends or a limit is reached.
-  mutating func search(_ observer: TraceObserver) throws -> SolveStatus {
-    var quietRounds = 0
+  mutating func search(
+    quietRounds first: Int = 0, _ observer: TraceObserver
+  ) throws -> SolveStatus {
+    var quietRounds = first
     while true {
+      keep?(checkpoint(quietRounds: quietRounds))
       defer { round += 1 }
       let before = objective.total
       let isThorough = quietRounds > 0

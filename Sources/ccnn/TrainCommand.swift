@@ -39,8 +39,18 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("HTML report; refused in this version.", valueName: "file.html"))
   var report: String?
 
-  @Option(help: ArgumentHelp("Checkpoints; refused in this version.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp(
+      "Keep the state of --solver cell-generation in this folder, at most every 30 s and at an interruption, and "
+        + "go on from what is there.", valueName: "folder"))
   var checkpoint: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Least time between two states that --checkpoint writes, a number >= 0. (default: 30)",
+      valueName: "seconds"))
+  var checkpointSeconds: Double?
 
   @Option(
     help: ArgumentHelp("Start from a model of the same architecture.", valueName: "file"))
@@ -56,10 +66,12 @@ struct TrainCommand: ParsableCommand {
     let isQuiet = common.quiet
     let progress = Progress(isSilent: isQuiet, limit: common.maxSeconds)
     warn(about: inputs, progress)
-    let trainer = common.interruptibleTrainer(configuration)
+    var trainer = common.interruptibleTrainer(configuration)
+    trainer.checkpoint = checkpoint
+    if let checkpointSeconds { trainer.checkpointInterval = checkpointSeconds }
     var rows: [TraceRow] = []
     let keepsTrace = trace != nil
-    let (model, result) = try interruptible(progress) {
+    let (model, result) = try interruptible(progress, kept: checkpoint) {
       try trainer.train(on: inputs, from: startModel) { row in
         if keepsTrace { rows.append(row) }
         progress.show(row, target: gap)
@@ -97,10 +109,21 @@ struct TrainCommand: ParsableCommand {
     }
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     problems.check("--max-cells", maxCells, atLeast: 1)
-    for (name, value) in [("--report", report), ("--checkpoint", checkpoint)] {
-      guard let value else { continue }
+    if let report {
       problems.add(
-        name, value: value, expected: "no value in this version", advice: "Leave the flag out.")
+        "--report", value: report, expected: "no value in this version",
+        advice: "Leave the flag out.")
+    }
+    problems.check("--checkpoint-seconds", checkpointSeconds, "a number >= 0") { $0 >= 0 }
+    if checkpointSeconds != nil, checkpoint == nil {
+      problems.require("--checkpoint with --checkpoint-seconds")
+    }
+    if let checkpoint, !generatesCells(configuration) {
+      problems.add(
+        "--checkpoint", value: checkpoint,
+        expected:
+          "no value but with --activation relu, --cells generate and --solver cell-generation",
+        advice: "Leave the flag out; only cell generation keeps its state in this version.")
     }
     if configuration.activation == .linear {
       problems.exclude("--activation linear", "--max-cells", given: maxCells)
@@ -119,6 +142,11 @@ struct TrainCommand: ParsableCommand {
     return configuration
   }
 
+  private func generatesCells(_ configuration: TrainingConfiguration) -> Bool {
+    configuration.activation == .relu && configuration.cells == .generate
+      && (configuration.solver ?? .cellGeneration) == .cellGeneration
+  }
+
   private func write(_ model: Model, _ result: TrainingResult, _ rows: [TraceRow]) throws {
     let json = try common.json.map { _ in try JSON.text(of: result) }
     if let output { try model.write(to: output) }
@@ -128,12 +156,23 @@ struct TrainCommand: ParsableCommand {
 }
 
 /// Runs work that ends when the user asks to stop; then nothing has been written.
-func interruptible<Value>(_ progress: Progress, _ work: () throws -> Value) throws -> Value {
+///
+/// - Parameters:
+///   - progress: Line to finish.
+///   - kept: Folder that holds the state to go on from; nil for none.
+///   - work: The work.
+/// - Returns: What the work returned.
+/// - Throws: `Failure` of code 130 after an interruption, else what the work throws.
+func interruptible<Value>(
+  _ progress: Progress, kept: String? = nil, _ work: () throws -> Value
+) throws -> Value {
   do {
     return try work()
   } catch let error as Trainer.Interrupted {
     progress.finishLine()
-    throw Failure(code: 130, message: "interrupted during \(error.phase); nothing was written.")
+    let rest = kept.map { "; its state is in \($0), repeat the command to go on." }
+    throw Failure(
+      code: 130, message: "interrupted during \(error.phase)\(rest ?? "; nothing was written.")")
   } catch {
     progress.finishLine()
     throw error

@@ -9,7 +9,8 @@ struct HelpTests {
         "standardize", "filter", "stride", "padding", "pooling", "bias", "activation", "loss",
         "lambda", "lambda-ratio", "cells", "gates", "filter-rank", "gap", "max-seconds",
         "max-cells", "output-bias", "solver", "step", "budget",
-        "threads", "seed", "output", "json", "trace", "report", "checkpoint", "start",
+        "threads", "seed", "output", "json", "trace", "report", "checkpoint", "checkpoint-seconds",
+        "start",
         "require-gap", "quiet",
       ]
     ),

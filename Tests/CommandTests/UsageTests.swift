@@ -35,7 +35,7 @@ struct UsageTests {
     (["--filter-rank", "2", "--activation", "linear"], "no value with linear"),
     (["--all-samples"], "--dataset with --all-samples"),
     (["--report", "r.html"], "--report"),
-    (["--checkpoint", "c"], "--checkpoint"),
+    (["--checkpoint-seconds", "3"], "--checkpoint with --checkpoint-seconds"),
     (["--dataset", "digits"], "--images"),
     (["--dataset", "digit"], "Did you mean digits?"),
     (["--test-labels", "labels.npy"], "--test-images"),

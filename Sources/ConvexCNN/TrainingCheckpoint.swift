@@ -1,0 +1,207 @@
+import ConvexPrograms
+import Convolutions
+import Formats
+import Foundation
+import Solvers
+import Synchronization
+import Tensors
+
+/// A folder in which a training run keeps its state, to go on after an interruption, a crash or a time limit.
+///
+/// `checkpoint.safetensors` holds the network and counters of cell generation, with everything that the run is of in its metadata; it
+/// is replaced whole. `run.json` says the same in words. States are kept before every round and written at most every
+/// `interval` seconds, and at the end.
+final class TrainingCheckpoint {
+  private let folder: String
+  private let interval: Double
+  private let identity: Identity
+  private let problem: TrainingProblem
+  private var latest: CellGeneration.Checkpoint?
+  private var clock = Stopwatch()
+  private var failure: (any Error)?
+  /// Set when a state could not be written; the run is to end then.
+  let hasFailed = Flag()
+
+  /// What a run is of: two runs with equal parts take the same steps.
+  struct Identity: Codable, Equatable {
+    let version: String
+    let configuration: TrainingConfiguration
+    let lambda: Double
+    let loss: String
+    let samples: Int
+    /// Fingerprint of images and targets.
+    let data: String
+    /// Fingerprint of the network to start from; empty without one.
+    let start: String
+  }
+
+  /// A folder for a run, which is made if it is not there.
+  ///
+  /// - Throws: `InputError` of kind `access` when it cannot be made.
+  init(
+    folder: String, configuration: TrainingConfiguration, problem: TrainingProblem,
+    images: Tensor, start: Network?, interval: Double
+  ) throws {
+    (self.folder, self.problem, self.interval) = (folder, problem, interval)
+    let zero = Matrix(rows: problem.sampleCount, columns: problem.outputCount)
+    var print = Fingerprint()
+    print.add(images.elements)
+    print.add(problem.loss.gradient(at: zero).elements)
+    var startPrint = Fingerprint()
+    if let start { startPrint.add(start.filters.elements + start.outputWeights.elements) }
+    identity = Identity(
+      version: Package.version, configuration: configuration, lambda: problem.lambda,
+      loss: problem.loss.name, samples: problem.sampleCount, data: print.text,
+      start: start == nil ? "" : startPrint.text)
+    do {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw InputError(
+        .access, "--checkpoint \(folder)", expected: "a folder that can be made",
+        found: error.localizedDescription, advice: "Choose another one.")
+    }
+  }
+
+  private var path: String { "\(folder)/checkpoint.safetensors" }
+
+  /// The state to go on from; nil where the folder has none.
+  ///
+  /// - Throws: `FormatError` or `InputError` when the file is damaged or of another run.
+  func resumed() throws -> CellGeneration.Checkpoint? {
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    let reader = ModelReader(
+      path: path, file: try Safetensors.read(path),
+      advice: "Remove the folder to begin anew.")
+    let other: Identity = try reader.json("run")
+    guard other == identity else {
+      throw InputError(
+        .data, "--checkpoint \(folder)", expected: "a run with these flags, data and start",
+        found: difference(from: other),
+        advice: "Repeat the command of that run, or choose another folder.")
+    }
+    let counts: [Int] = try reader.json("counts")
+    let numbers: [UInt64] = try reader.json("numbers")
+    guard counts.count == 4, numbers.count == 2, counts.allSatisfy({ $0 >= 0 }) else {
+      throw reader.error("metadata ccnn.counts", "four counts and two numbers", "others")
+    }
+    let h = problem.geometry.patchDimension
+    let filters = try reader.matrix("filters", rows: nil, columns: h)
+    let weights = try reader.matrix(
+      "output.weights", rows: filters.rows * problem.windowCount, columns: problem.outputCount)
+    let bias =
+      problem.hasOutputBias
+      ? try reader.tensor("output.bias", shape: [problem.outputCount]).elements : nil
+    return CellGeneration.Checkpoint(
+      network: try Network(
+        geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
+        filters: filters, outputWeights: weights, outputBias: bias),
+      round: counts[0], slowRounds: counts[1], quietRounds: counts[2],
+      dualNormRatio: Double(bitPattern: numbers[0]), estimatedGap: Double(bitPattern: numbers[1]),
+      pricedNodeCount: counts[3])
+  }
+
+  /// Remembers a state, and writes it when the last one is old enough.
+  func keep(_ state: CellGeneration.Checkpoint) {
+    latest = state
+    guard clock.seconds >= interval, failure == nil else { return }
+    do {
+      try write("running")
+    } catch {
+      failure = error
+      hasFailed.set()
+    }
+  }
+
+  /// Writes the last state, however old the one before is.
+  ///
+  /// - Parameter status: How the run ended, in a word.
+  /// - Throws: `FormatError` when a file cannot be written.
+  func finish(_ status: String) throws {
+    if let failure { throw failure }
+    try write(status)
+  }
+
+  private func write(_ status: String) throws {
+    guard let state = latest else { return }
+    let network = state.network
+    func tensor(_ x: Matrix) -> Tensor { Tensor(shape: [x.rows, x.columns], elements: x.elements) }
+    var tensors = [
+      (name: "filters", tensor: tensor(network.filters)),
+      (name: "output.weights", tensor: tensor(network.outputWeights)),
+    ]
+    if let bias = network.outputBias {
+      tensors.append((name: "output.bias", tensor: Tensor(shape: [bias.count], elements: bias)))
+    }
+    let counts = [state.round, state.slowRounds, state.quietRounds, state.pricedNodeCount]
+    let metadata = [
+      "ccnn.run": try JSON.line(of: identity), "ccnn.counts": try JSON.line(of: counts),
+      "ccnn.numbers": try JSON.line(
+        of: [state.dualNormRatio.bitPattern, state.estimatedGap.bitPattern]),
+    ]
+    try Safetensors(tensors: tensors, metadata: metadata).write(to: path)
+    let summary = RunSummary(
+      what: "ccnn train, cell generation; repeat the command with this folder to go on",
+      status: status, run: identity, round: state.round,
+      objective: Finite(problem.objective(of: network).total),
+      estimatedGap: Finite(state.estimatedGap), neuronCount: network.neuronCount,
+      written: Date.now.formatted(.iso8601))
+    try AtomicFile.write(
+      Array(try JSON.text(of: summary).utf8), to: "\(folder)/run.json")
+    clock = Stopwatch()
+  }
+
+  /// What a run says of itself.
+  private struct RunSummary: Encodable {
+    let what: String
+    let status: String
+    let run: Identity
+    let round: Int
+    let objective: Finite
+    let estimatedGap: Finite
+    let neuronCount: Int
+    let written: String
+  }
+
+  private func difference(from other: Identity) -> String {
+    let parts: [(String, Bool)] = [
+      ("version \(other.version)", other.version != identity.version),
+      ("other model flags or gap", other.configuration != identity.configuration),
+      ("lambda \(other.lambda)", other.lambda != identity.lambda),
+      ("\(other.loss) loss", other.loss != identity.loss),
+      (
+        "other images or targets",
+        other.data != identity.data || other.samples != identity.samples
+      ), ("another start", other.start != identity.start),
+    ]
+    return "a run of " + parts.filter(\.1).map(\.0).joined(separator: ", ")
+  }
+}
+
+/// A flag that one thread sets and others read.
+final class Flag: Sendable {
+  private let value = Atomic<Bool>(false)
+
+  /// Whether the flag was set.
+  var isSet: Bool { value.load(ordering: .relaxed) }
+
+  /// Sets the flag.
+  func set() { value.store(true, ordering: .relaxed) }
+}
+
+/// A hash of numbers, by their bits: FNV-1a in words of 64 bits, after Fowler, Noll and Vo.
+struct Fingerprint {
+  private var state: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  /// Takes in numbers.
+  mutating func add(_ numbers: [Double]) {
+    for number in numbers {
+      state = (state ^ number.bitPattern) &* 0x0000_0100_0000_01B3
+      // The product moves bits upwards only.
+      state ^= state >> 29
+    }
+    state = (state ^ UInt64(numbers.count)) &* 0x0000_0100_0000_01B3
+  }
+
+  /// The hash in hexadecimal digits.
+  var text: String { String(state, radix: 16) }
+}
