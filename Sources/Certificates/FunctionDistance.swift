@@ -16,7 +16,7 @@ public struct FunctionDistance: Sendable, Equatable {
     /// Too many cells: the least number of hyperplanes through one pixel that was given up on, and the most cells they
     /// can have if that is a number.
     case cells(lines: Int, bound: UInt64?)
-    /// Too many dimensions to enumerate cells.
+    /// Too many dimensions, or entries of normals, to enumerate cells.
     case rank(lines: Int)
 
     /// Hyperplanes through the pixel; nil where the value is exact.
@@ -73,6 +73,10 @@ private struct GradientSearch {
   /// Pixels at which gradients are sampled, and points at each.
   private static let sampledPixels = 16
   private static let sampledPoints = 64
+  /// Largest number of entries of the matrix of normals through a pixel, to look for its cells.
+  private static let entryLimit = 100_000
+  /// The same to sample gradients.
+  private static let sampledEntryLimit = 1_000_000
   private let form: EvenOddForm
   private let maximumCells: Int
   private let linesOfPixel: [[Int32]]
@@ -111,17 +115,34 @@ private struct GradientSearch {
       }
     }
     // Gradients at points are lower bounds too.
-    for pixel in unsettled.prefix(Self.sampledPixels) { lower = max(lower, sampled(pixel)) }
+    for pixel in unsettled.prefix(Self.sampledPixels) where isSmall(pixel, Self.sampledEntryLimit) {
+      lower = max(lower, sampled(pixel))
+    }
     if upper <= lower { limit = .none }
   }
 
   /// The largest entry of the gradient at a pixel; nil where there are too many cells.
   private mutating func value(at pixel: Int) throws -> Double? {
+    guard isSmall(pixel, Self.entryLimit) else {
+      note(.rank(lines: linesOfPixel[pixel].count))
+      return nil
+    }
     let key = signature(pixel)
     if let value = known[key] { return value }
     let value = try enumerated(pixel)
     known[key] = .some(value)
     return value
+  }
+
+  /// Whether the normals through a pixel make a matrix of few enough entries.
+  private func isSmall(_ pixel: Int, _ limit: Int) -> Bool {
+    let lines = linesOfPixel[pixel]
+    var pixels: Set<Int32> = []
+    for index in lines {
+      pixels.formUnion(form.normals[Int(index)].pixels)
+      if lines.count > limit / pixels.count { return false }
+    }
+    return true
   }
 
   /// Everything that the value depends on, with pixels counted from this one.
@@ -151,8 +172,17 @@ private struct GradientSearch {
     do {
       arrangement = try CentralArrangement(normals: normals(indices, hasConstant))
       guard cellCount < maximumCells else { throw Stop() }
-      enumeration = try CellEnumeration(
-        arrangement, maximumCells: UInt64(2 * (maximumCells - cellCount)))
+      // The exact rank takes integers; where the numerical one is too large, so is the exact one.
+      guard arrangement.rank <= CellEnumeration.maximumRank else {
+        note(.rank(lines: indices.count))
+        return nil
+      }
+      let budget = UInt64(2 * (maximumCells - cellCount))
+      if let bound = arrangement.generalPositionCellCount, bound > budget {
+        note(.cells(lines: indices.count, bound: bound))
+        return nil
+      }
+      enumeration = try CellEnumeration(arrangement, maximumCells: budget)
     } catch let error as ArrangementError {
       switch error.kind {
       case .rankTooLarge: note(.rank(lines: indices.count))

@@ -126,7 +126,7 @@ extension FunctionDistance.Limit {
       "\(lines) hyperplanes through one pixel may have "
         + (bound.map { "\($0)" } ?? "too many") + " cells; raise --max-cells"
     case .rank(let lines):
-      "\(lines) hyperplanes through one pixel span too many dimensions to enumerate cells"
+      "\(lines) hyperplanes through one pixel are of too many dimensions to enumerate cells"
     }
   }
 }

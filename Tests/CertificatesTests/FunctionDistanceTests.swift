@@ -145,6 +145,19 @@ struct FunctionDistanceTests {
     #expect(form.lineCount == 16 * 24 * 24)
   }
 
+  /// Filters as large as the image meet every pixel at every position: bounds, at once.
+  @Test func largeFiltersHaveBounds() throws {
+    var generator = SeededGenerator(seed: 13)
+    let geometry = try PatchGeometry(
+      imageHeight: 28, imageWidth: 28, filterHeight: 28, filterWidth: 28, padding: .circular)
+    let f = try Self.network(geometry, Pooling(.average), neurons: 2, outputs: 1, &generator)
+    let distance = try EvenOddForm(f).largestGradient()
+    // A fifth of the taps are zero, and with them the rows at a pixel.
+    let lines = try #require(distance.limit.lineCount)
+    #expect(lines > 1000 && lines <= 2 * 784)
+    #expect(distance.lower > 0 && distance.lower <= distance.upper)
+  }
+
   /// Too small a number of cells leaves the bounds.
   @Test func numberOfCellsIsGuarded() throws {
     var generator = SeededGenerator(seed: 8)
