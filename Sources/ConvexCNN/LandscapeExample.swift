@@ -38,10 +38,14 @@ public struct LandscapeExample: Sendable, Equatable, Codable {
 
 extension LandscapeExample {
   /// All examples by name, in the order of the help; one line for each.
-  private static let makers: [(name: String, make: @Sendable () throws -> LandscapeExample)] = [
-    ("zero-neuron", zeroNeuron),
-    ("few-neurons", fewNeurons),
-  ]
+  private static let makers: [(name: String, make: @Sendable () throws -> LandscapeExample)] =
+    [
+      ("zero-neuron", zeroNeuron),
+      ("few-neurons", fewNeurons),
+    ]
+    + StabilityExample.Name.allCases.map { name in
+      (name.rawValue, { @Sendable in try StabilityExample.example(name).landscapeExample })
+    }
 
   /// Names of all examples.
   public static var names: [String] { makers.map(\.name) }

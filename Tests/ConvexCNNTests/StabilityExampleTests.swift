@@ -78,4 +78,17 @@ struct StabilityExampleTests {
     #expect(row[2] > 0.1)
     #expect(row[3] > row[1])
   }
+
+  /// `ccnn landscape --example` shows every number under a name of its own.
+  @Test(arguments: StabilityExample.Name.allCases)
+  func everyExampleIsOneOfLandscape(name: StabilityExample.Name) throws {
+    let shown = try #require(try LandscapeExample.named(name.rawValue))
+    let example = try StabilityExample.example(name)
+    let width = example.rows.count > 1 ? example.columns.count - 1 : example.columns.count
+    #expect(shown.values.count == width * example.rows.count)
+    #expect(Set(shown.values.map(\.name)).count == shown.values.count)
+    #expect(shown.values.last?.value == example.rows.last?.last)
+    #expect(example.remarks.allSatisfy { shown.setting.contains($0) })
+    #expect(shown.claim == example.claim)
+  }
 }
