@@ -22,7 +22,8 @@ extension Certifier {
   ///
   /// - Parameters:
   ///   - network: A ReLU network with a linear pooling.
-  ///   - kinkTolerance: Sines of angles up to this between a filter and a hyperplane count as zero at first.
+  ///   - kinkTolerance: Sines of angles up to this between a filter and a hyperplane count as zero at first; less for a filter
+  ///     whose hyperplanes within it meet elsewhere.
   ///   - stepLimit: Most steps.
   /// - Returns: The network moved; unmoved where a neuron is zero or there are more than `CriticalPoint.denseWeightLimit`
   ///   free weights.
@@ -42,7 +43,7 @@ extension Certifier {
     let lines = EssentialRows(view.allPatches.rows)
     func system(at point: Network, tolerance: Double) throws -> SensitivitySystem {
       let faces = try (0..<point.neuronCount).map {
-        try FaceCoordinates(
+        try Self.nearFace(
           of: Array(point.filters.row($0)), view.allPatches, lines, tolerance: tolerance)
       }
       let moved = try Self.projectedNear(point, on: faces)
@@ -76,6 +77,19 @@ extension Certifier {
     }
     return RefinedNetwork(
       network: current.network, stepCount: steps, distance: current.network.distance(to: network))
+  }
+
+  /// The face of a filter by the largest tenth part of a tolerance at which its hyperplanes meet near the filter.
+  private static func nearFace(
+    of filter: [Double], _ patches: PooledPatches, _ lines: EssentialRows, tolerance: Double
+  ) throws -> FaceCoordinates {
+    var tolerance = tolerance
+    while true {
+      let face = try FaceCoordinates(of: filter, patches, lines, tolerance: tolerance)
+      let inside = BLAS.product(Matrix([filter]), .plain, face.basis, .transposed).elements
+      if tolerance < 1e-14 || BLAS.norm(inside) >= 0.9 * BLAS.norm(filter) { return face }
+      tolerance *= 0.1
+    }
   }
 
   /// The network with every filter moved to its face.
