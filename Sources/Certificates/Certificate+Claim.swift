@@ -8,6 +8,8 @@ extension Certificate {
   /// The architecture as far as claims distinguish it.
   enum Subject: Sendable, Equatable {
     case relu, gated, linear
+    /// Activations of degree two, with linear pooling.
+    case quadratic, polynomial
     /// ReLU and pooling by maximum.
     case maxPooledReLU
     /// Pooling by maximum, with any other activation.
@@ -24,8 +26,23 @@ extension Certificate {
     case .nothingProven:
       "Nothing proven beyond the loss being non-negative (\(reasonForNoBound)). Global optimality is not proven."
     case .established, .gapAboveTarget:
-      subject == .gated || subject == .linear ? exactClaim : boundedClaim
+      switch subject {
+      case .gated, .linear: exactClaim
+      case .quadratic, .polynomial: liftedClaim
+      case .relu, .maxPooledReLU, .maxPooled: boundedClaim
+      }
     }
+  }
+
+  /// What is proven for activations of degree two, and under which penalty.
+  private var liftedClaim: String {
+    let penalty =
+      subject == .quadratic
+      ? "quadratic network, \(freedom), under the penalty lambda sum_j |u_j|^2 |W_j|_1"
+      : "polynomial network with filters of norm 1, \(freedom), under the penalty lambda sum_j |W_j|_1"
+    let proof = "Proven: \(within) of the best \(penalty) (not weight decay on both layers)."
+    return verdict == .established
+      ? proof : proof + " The target \(Self.roundedUp(targetGap)) was not reached."
   }
 
   private var reasonForNoBound: String {

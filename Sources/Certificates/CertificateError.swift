@@ -1,3 +1,5 @@
+import ConvexPrograms
+
 /// A network, data or options that cannot be certified.
 public struct CertificateError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What was looked at.
@@ -19,4 +21,14 @@ public struct CertificateError: Error, Equatable, Sendable, CustomStringConverti
 
   /// The error as one sentence and an advice.
   public var description: String { "\(place): expected \(expected), found \(found). \(advice)" }
+}
+
+extension Network {
+  /// Refuses networks with an activation of degree two, whose neurons cannot be scaled or merged as others are.
+  func requirePiecewiseLinear(for place: String) throws {
+    guard !activation.isPiecewiseLinear else { return }
+    throw CertificateError(
+      place: place, expected: "a relu, gated or linear network", found: activation.rawValue,
+      advice: "Networks with this activation are trained, certified and evaluated only.")
+  }
 }

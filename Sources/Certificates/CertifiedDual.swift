@@ -19,14 +19,14 @@ public struct CertifiedDual: Sendable {
 
   /// The dual point of a certificate.
   ///
-  /// - Returns: nil without a positive finite bound, with an output bias (sums of a mixture would not be exactly zero)
-  ///   and where filters are restricted to directions.
+  /// - Returns: nil without a positive finite bound, with an output bias (sums of a mixture would not be exactly zero),
+  ///   where filters are restricted to directions, and for activations of degree two.
   init?(
     _ dual: DualDirection, _ norm: DualNormBound?, _ view: ProblemView, _ network: Network,
     lambda: Double
   ) {
     guard let norm, norm.norm > 0, norm.norm.isFinite, network.outputBias == nil,
-      view.directions == nil
+      view.directions == nil, network.activation.isPiecewiseLinear
     else { return nil }
     var unit = dual.point
     for e in unit.elements.indices { unit.elements[e] /= norm.norm }

@@ -114,6 +114,9 @@ struct CertifiedPredictions {
       for e in responses.elements.indices where responses.elements[e] < 0 {
         responses.elements[e] = 0
       }
+    case .quadratic, .polynomial:
+      guard let p = activation.polynomial else { return }
+      for e in responses.elements.indices { responses.elements[e] = p(responses.elements[e]) }
     case .gated:
       guard let masks else { return }
       for local in 0..<responses.rows {

@@ -21,6 +21,7 @@ extension Certifier {
     rankTolerance: Double = 1e-6, effort: BoundEffort = BoundEffort()
   ) throws -> OptimalSet {
     try check(network, targetGap: 0)
+    try network.requirePiecewiseLinear(for: "optimal set")
     guard lambda > 0 else {
       throw CertificateError(
         place: "lambda", expected: "a positive number", found: "\(lambda)",

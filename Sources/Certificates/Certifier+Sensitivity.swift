@@ -20,6 +20,7 @@ extension Certifier {
   /// - Accuracy: Against central differences of networks trained anew within `1e-4` (`SensitivityTests`).
   public func sensitivity(of network: Network, set: OptimalSet? = nil) throws -> Sensitivity {
     try check(network, targetGap: 0)
+    try network.requirePiecewiseLinear(for: "sensitivity")
     let network = network.balanced()
     let view = try ownView(of: network)
     guard case .linear(let weights) = view.windows else {
@@ -53,7 +54,7 @@ extension Certifier {
     switch network.activation {
     case .gated:
       return (masks ?? []).map { FaceCoordinates(mask: $0, dimension: h) }
-    case .linear:
+    case .linear, .quadratic, .polynomial:
       let all = [UInt64](repeating: .max, count: (patches.rows.rows + 63) / 64)
       return (0..<network.neuronCount).map { _ in FaceCoordinates(mask: all, dimension: h) }
     case .relu:

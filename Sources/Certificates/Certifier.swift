@@ -10,6 +10,7 @@ public import Tensors
 ///
 /// - for gated networks exactly over the gates given, and for linear networks exactly over all filters
 ///   (`MaskedDualNorm`; with circular filters as large as the images `CircularDualNorm`, without patches),
+/// - for quadratic and polynomial networks over all filters by eigenvalues of second moments (`SecondMomentDualNorm`),
 /// - for ReLU networks over all filters without enumerating cells (`SpectralDualNorm`), and by branch and bound over all
 ///   cells where that is too loose (`SearchedDualNorm`), which includes max pooling,
 /// - for ReLU networks with many filter entries by moments (`MomentDualNorm`); then other dual points than the gradient may
@@ -231,6 +232,16 @@ public struct Certifier: Sendable {
     try checkFinite(network.outputWeights, "output weights")
     if let bias = network.outputBias { try checkFinite(Matrix([bias]), "output bias") }
     if let gates = network.gates { try checkFinite(gates, "gates of the network") }
+    if case .polynomial = network.activation {
+      let norms = network.filterNorms
+      if let j = norms.firstIndex(where: {
+        !(abs($0 - 1) <= 0.5 * SecondMomentDualNorm.normTolerance)
+      }) {
+        throw CertificateError(
+          place: "filter of neuron \(j)", expected: "norm 1, as filters of polynomial networks have",
+          found: "\(norms[j])", advice: "Put the norm into the activation, or train the network again.")
+      }
+    }
     guard network.outputCount == loss.outputCount else {
       throw CertificateError(
         place: "network", expected: "\(loss.outputCount) outputs, as the targets have",

@@ -60,6 +60,7 @@ public struct EvenOddForm: Sendable {
 
   private init(_ parts: [(network: Network, sign: Double)], tolerance: Double) throws {
     let first = parts[0].network
+    try first.requirePiecewiseLinear(for: "function distance")
     let map = try first.pooling.map(for: first.geometry)
     guard map.isLinear else {
       throw CertificateError(

@@ -122,6 +122,7 @@ struct UnitNeurons {
         place: "merging tolerance", expected: "a number from 0 to less than 0.5",
         found: "\(tolerance)", advice: "Choose a value in that range.")
     }
+    try network.requirePiecewiseLinear(for: "normal form")
     guard network.activation != .gated else {
       throw CertificateError(
         place: "normal form", expected: "a relu or linear network", found: "a gated network",

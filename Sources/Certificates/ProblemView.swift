@@ -78,6 +78,8 @@ struct ProblemView {
       case (_, .relu): .relu
       case (_, .gated): .gated
       case (_, .linear): .linear
+      case (_, .quadratic): .quadratic
+      case (_, .polynomial): .polynomial
       }
   }
 
@@ -121,7 +123,9 @@ struct ProblemView {
     let factor = Double(sign: .plus, exponent: Int(largest.exponent), significand: 1)
     var scaled = dual
     for e in scaled.elements.indices { scaled.elements[e] /= factor }
-    let (patches, size) = directions == nil ? patches.moderate : (patches, 1)
+    // Scaling patches scales dual norms for homogeneous activations of degree one alone.
+    let (patches, size) =
+      directions == nil && activation.isPiecewiseLinear ? patches.moderate : (patches, 1)
     guard
       var result = try scaledBound(
         scaled, patches, target: target / factor / size, hints: hints, effort: effort)
@@ -176,6 +180,11 @@ struct ProblemView {
         return DualNormBound(norm: bound, kind: .exact)
       }
       guard case .linear(let weights) = windows else { return nil }
+      guard activation.isPiecewiseLinear else {
+        let moments = SecondMomentDualNorm(
+          patches: patches, weights: weights, activation: activation)
+        return DualNormBound(norm: try moments.upperBound(dual), kind: .exact)
+      }
       return DualNormBound(
         norm: try MaskedDualNorm.upperBound(patches, weights: weights, masks: masks, dual: dual),
         kind: .exact)

@@ -92,6 +92,7 @@ extension Certifier {
     of network: Network
   ) throws -> (neurons: MassedNeurons, outputs: Matrix, view: ProblemView) {
     try check(network, targetGap: 0)
+    try network.requirePiecewiseLinear(for: "neurons")
     let view = try ownView(of: network)
     let neurons = MassedNeurons(network)
     let outputs = view.outputs(

@@ -94,8 +94,17 @@ struct PreparedTask {
     if case .sample(let count) = configuration.cells, configuration.activation == .gated {
       gates = try given ?? sampledGates(count, configuration)
     }
-    let program =
-      configuration.activation == .relu ? nil : try GatedProgram(problem: base, gates: gates)
+    let program: GatedProgram? =
+      switch configuration.activation {
+      case .gated, .linear: try GatedProgram(problem: base, gates: gates)
+      case .relu, .quadratic, .polynomial: nil
+      }
+    if let lifted = try liftedProgram(configuration) {
+      let lambdaMax = lifted.composite.lambdaMax
+      return CellPlan(
+        program: nil, allCells: nil, gates: nil, lambdaMax: lambdaMax,
+        lambda: try configuration.strength.value(lambdaMax: lambdaMax), lifted: lifted)
+    }
     let all =
       configuration.cells == .all && configuration.activation == .relu
       ? try allCells(most: configuration.maximumCells) : nil
@@ -130,6 +139,17 @@ struct PreparedTask {
       lambda: try configuration.strength.value(lambdaMax: lambdaMax), isSingleCell: true)
   }
 
+  /// The program in matrices of networks with an activation of degree two; nil for others.
+  private func liftedProgram(
+    _ configuration: TrainingConfiguration
+  ) throws -> (any NetworkProgram)? {
+    switch configuration.activation {
+    case .quadratic: try QuadraticProgram(problem: base)
+    case .polynomial: try PolynomialProgram(problem: base)
+    case .relu, .gated, .linear: nil
+    }
+  }
+
   /// The program over all cells.
   ///
   /// - Throws: `InputError` when the network has several outputs or windows, or there are too many cells.
@@ -156,15 +176,20 @@ struct CellPlan {
   let lambdaMax: Double
   /// Regularization strength.
   let lambda: Double
+  /// The program of networks with an activation of degree two, without its strength; nil for others.
+  var lifted: (any NetworkProgram)?
   /// Whether the network is linear, and no program was made.
   var isSingleCell = false
 
-  /// Number of cells of the program; 0 where cells are generated.
-  var cellCount: Int { gates?.rows ?? (program == nil && !isSingleCell ? 0 : 1) }
+  /// Number of cells of the program; 0 where cells are generated, and 1 where neurons are the same everywhere.
+  var cellCount: Int {
+    gates?.rows ?? (program == nil && lifted == nil && !isSingleCell ? 0 : 1)
+  }
 
   /// How `lambdaMax` was found.
   var lambdaMaxKind: String {
     if allCells != nil { return "exact over all cells" }
+    if lifted != nil { return "exact" }
     return program == nil && !isSingleCell
       ? "a lower bound found by ascent" : "exact over these cells"
   }

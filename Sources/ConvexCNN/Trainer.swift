@@ -184,6 +184,9 @@ public struct Trainer: Sendable {
     if let program = cells.allCells {
       return try solve(program, from: start, observer)
     }
+    if let program = cells.lifted {
+      return try solve(program, lambda: cells.lambda, from: start, observer)
+    }
     guard let program = cells.program else {
       return switch configuration.solver {
       case .frankWolfe: try frankWolfe(problem, observer)
@@ -192,9 +195,7 @@ public struct Trainer: Sendable {
       default: try generateCells(problem, images, from: start, observer)
       }
     }
-    let composite = CompositeProgram(
-      map: program.composite.map, loss: program.composite.loss,
-      regularizer: program.composite.regularizer, lambda: cells.lambda)
+    let composite = program.composite.with(lambda: cells.lambda)
     // The certifier subtracts rounding margins, so the solver aims a little lower.
     let inner = limits(gap: 0.9 * configuration.gap, iterations: 1_000_000)
     let first = try start.map { try program.point(from: $0) }
@@ -220,6 +221,21 @@ public struct Trainer: Sendable {
       network: try program.network(from: gated.point), status: gated.status,
       cellCount: cells.gates?.rows ?? 1, estimatedGap: gated.relativeGap,
       pricing: "none (all cells of the program are in it)", phases: [])
+  }
+
+  private func solve(
+    _ program: any NetworkProgram, lambda: Double, from start: Network?,
+    _ observer: TraceObserver
+  ) throws -> Solution {
+    let composite = program.composite.with(lambda: lambda)
+    let first = try start.map { try program.point(from: $0) }
+    let run = FISTA().solve(
+      composite, from: first, limits: limits(gap: 0.5 * configuration.gap, iterations: 10_000_000),
+      observer: observer)
+    return Solution(
+      network: try program.network(from: run.point), status: run.status, cellCount: 1,
+      estimatedGap: run.relativeGap,
+      pricing: "none (one program in matrices covers all filters)", phases: [])
   }
 
   private func solve(

@@ -28,6 +28,8 @@ extension TrainingResult {
       trainAccuracy: train.accuracy, testAccuracy: test?.accuracy ?? Finite(nil),
       testLoss: test?.loss ?? Finite(nil), pricing: "none", estimatedGap: Finite(nil),
       budgetGap: Finite(nil),
+      regularizer: model.network.activation.penalty,
+      momentRank: Finite(try (cells.lifted as? QuadraticProgram).map { Double(try $0.momentRank()) }),
       seconds: Finite(nil), phases: [], model: model.configuration)
   }
 }

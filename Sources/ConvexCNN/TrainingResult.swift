@@ -75,7 +75,7 @@ public struct TrainingResult: Sendable, Equatable, Codable {
   public var cellCount: Int
   /// Mean loss.
   public var loss: Finite
-  /// `lambda sum_j |u_j| |W_j|_F`, so that `objective = loss + regularization`.
+  /// `lambda` times what `regularizer` says, so that `objective = loss + regularization`.
   public var regularization: Finite
   /// Share of training samples classified correctly; null for regression.
   public var trainAccuracy: Finite
@@ -96,6 +96,10 @@ public struct TrainingResult: Sendable, Equatable, Codable {
   public var ownCellCount = Finite(nil)
   /// Proven relative gap to the best network over those cells alone: about 0 for a stationary point.
   public var ownCellsGap = Finite(nil)
+  /// What `lambda` multiplies in the objective, in words.
+  public var regularizer: String
+  /// Dimension of the span of the pooled second moments of the samples, for quadratic networks; null for others.
+  public var momentRank = Finite(nil)
   /// Wall-clock seconds of all phases.
   public var seconds: Finite
   /// Parts of the work.

@@ -87,9 +87,10 @@ public struct ClosedForm: Sendable {
     case .linear where CircularProgram.isApplicable(to: problem):
       self = try Self.circular(problem, loss.targets)
     case .linear: self = try Self.linear(problem, loss.targets)
-    case .gated:
+    case .gated, .quadratic, .polynomial:
       throw Self.refusal(
-        "activation", "relu or linear", "gated", "Gated networks are solved by ccnn train.")
+        "activation", "relu or linear", problem.activation.rawValue,
+        "Such networks are solved by ccnn train.")
     }
   }
 

@@ -50,6 +50,11 @@ public struct CompositeProgram: Sendable {
       regularizer: regularizer, lambda: problem.lambda)
   }
 
+  /// The same program at another strength.
+  package func with(lambda: Double) -> CompositeProgram {
+    CompositeProgram(map: map, loss: loss, regularizer: regularizer, lambda: lambda)
+  }
+
   /// The weights that are all zero, shape `[d, c]`.
   public var zero: Matrix { Matrix(rows: map.featureCount, columns: loss.outputCount) }
 

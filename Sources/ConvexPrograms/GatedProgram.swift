@@ -24,10 +24,10 @@ public struct GatedProgram: Sendable {
   ///   - gates: Gates of shape `[P, h]` for gated networks, nil for linear ones.
   /// - Throws: `ProgramError` when activation and gates do not go together, or features would take more than 4 GiB.
   public init(problem: TrainingProblem, gates: Matrix?) throws {
-    guard problem.activation != .relu else {
+    guard problem.activation == .gated || problem.activation == .linear else {
       throw ProgramError(
-        place: "activation", expected: "gated or linear", found: "relu",
-        advice: "Use CellGeneration for ReLU networks.")
+        place: "activation", expected: "gated or linear", found: problem.activation.rawValue,
+        advice: "Use CellGeneration for ReLU networks and QuadraticProgram for quadratic ones.")
     }
     guard (problem.activation == .gated) == (gates != nil) else {
       throw ProgramError(

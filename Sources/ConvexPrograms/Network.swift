@@ -1,6 +1,12 @@
 public import Convolutions
 public import Tensors
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// A two-layer convolutional network: filters, activation, pooling, output weights.
 ///
 /// `f(x)_c = sum_j sum_q W_j[q, c] sum_k P[q, k] act(x_k . u_j) + b_c` with patches `x_k`, filters `u_j`, pooling `P`, and
@@ -95,26 +101,58 @@ public struct Network: Sendable, Equatable {
     }
   }
 
-  /// `sum_j |u_j| |W_j|_F`, the regularizer of the convex programs.
-  public var regularization: Double { zip(filterNorms, outputNorms).reduce(0) { $0 + $1.0 * $1.1 } }
+  /// Sum of the absolute output weights of each neuron.
+  public var outputSums: [Double] {
+    let size = windowCount * outputCount
+    return (0..<neuronCount).map { j in
+      outputWeights.elements[j * size..<(j + 1) * size].reduce(0) { $0 + abs($1) }
+    }
+  }
+
+  /// The regularizer of the convex programs: `sum_j |u_j| |W_j|_F`; with quadratic activation `sum_j |u_j|^2 |W_j|_1`, and
+  /// with a polynomial `sum_j |W_j|_1`, where filters have norm 1.
+  public var regularization: Double {
+    switch activation {
+    case .relu, .gated, .linear: zip(filterNorms, outputNorms).reduce(0) { $0 + $1.0 * $1.1 }
+    case .quadratic: zip(filterNorms, outputSums).reduce(0) { $0 + $1.0 * $1.0 * $1.1 }
+    case .polynomial: outputSums.reduce(0, +)
+    }
+  }
 
   /// `(1/2) sum_j |u_j|^2 + |W_j|_F^2`, what weight decay penalises; at least `regularization`.
+  ///
+  /// With quadratic activation `(1/3) sum_j 2 |u_j|^3 + |W_j|_1^3`, the separable penalty whose least value over scalings is
+  /// the regularizer, and with a polynomial, where nothing can be scaled, the regularizer.
   public var weightDecay: Double {
-    zip(filterNorms, outputNorms).reduce(0) { $0 + 0.5 * ($1.0 * $1.0 + $1.1 * $1.1) }
+    switch activation {
+    case .relu, .gated, .linear:
+      zip(filterNorms, outputNorms).reduce(0) { $0 + 0.5 * ($1.0 * $1.0 + $1.1 * $1.1) }
+    case .quadratic:
+      zip(filterNorms, outputSums).reduce(0) {
+        $0 + (2 * $1.0 * $1.0 * $1.0 + $1.1 * $1.1 * $1.1) / 3
+      }
+    case .polynomial: regularization
+    }
   }
 
   /// The same function with `|u_j| = |W_j|_F` for every neuron, and neurons that do nothing removed.
   ///
-  /// Then `weightDecay == regularization`.
+  /// With quadratic activation `|u_j| = |W_j|_1`; with a polynomial filters stay as they are. Then
+  /// `weightDecay == regularization`.
   public func balanced() -> Network {
-    let (inner, outer) = (filterNorms, outputNorms)
-    let kept = (0..<neuronCount).filter { inner[$0] * outer[$0] > 0 }
+    let (inner, outer) = (filterNorms, activation.polynomial == nil ? outputNorms : outputSums)
+    let kept = (0..<neuronCount).filter {
+      outer[$0] > 0 && (inner[$0] > 0 || activation.polynomial?.c ?? 0 != 0)
+    }
     var result = selecting(neurons: kept)
+    if case .polynomial = activation { return result }
     let size = windowCount * outputCount
     for (j, old) in kept.enumerated() {
-      let factor = (outer[old] / inner[old]).squareRoot()
+      let ratio = outer[old] / inner[old]
+      let factor = activation == .quadratic ? cbrt(ratio) : ratio.squareRoot()
+      let outputFactor = activation == .quadratic ? factor * factor : factor
       for e in 0..<filters.columns { result.filters[j, e] *= factor }
-      for e in 0..<size { result.outputWeights.elements[j * size + e] /= factor }
+      for e in 0..<size { result.outputWeights.elements[j * size + e] /= outputFactor }
     }
     return result
   }

@@ -242,6 +242,12 @@ extension TrainingProblem {
   ) {
     if activation == .linear {
       poolingMap.pooledLinear(responses, filters: m, into: out)
+    } else if let polynomial = activation.polynomial {
+      let count = geometry.patchesPerSample * m
+      withScratch(count) { values in
+        for e in 0..<count { values[e] = polynomial(responses[e]) }
+        poolingMap.pooledLinear(values, filters: m, into: out)
+      }
     } else {
       poolingMap.pooledReLU(responses, filters: m, into: out)
     }
@@ -252,6 +258,12 @@ extension TrainingProblem {
   ) {
     if activation == .linear {
       poolingMap.pooledLinearAdjoint(responses, filters: m, cotangent: cotangent)
+    } else if let polynomial = activation.polynomial {
+      let count = geometry.patchesPerSample * m
+      withScratch(count) { pooled in
+        poolingMap.pooledLinearAdjoint(pooled, filters: m, cotangent: cotangent)
+        for e in 0..<count { responses[e] = polynomial.derivative(responses[e]) * pooled[e] }
+      }
     } else {
       poolingMap.pooledReLUAdjoint(responses, filters: m, cotangent: cotangent)
     }

@@ -5,7 +5,7 @@ public import Tensors
 public struct Objective: Sendable, Equatable {
   /// Mean loss `(1/n) sum_i loss`.
   public let loss: Double
-  /// `sum_j |u_j| |W_j|_F`.
+  /// The regularizer of the network, `sum_j |u_j| |W_j|_F` unless the activation has degree two.
   public let regularization: Double
   /// Regularization strength.
   public let lambda: Double

@@ -162,10 +162,10 @@ public struct Baseline: Sendable {
   private static func randomNetwork(
     _ problem: TrainingProblem, width m: Int, _ generator: inout SeededGenerator
   ) throws -> Network {
-    guard problem.activation != .gated else {
+    guard problem.activation == .relu || problem.activation == .linear else {
       throw ProgramError(
-        place: "activation", expected: "relu or linear", found: "gated",
-        advice: "The baseline trains ungated networks.")
+        place: "activation", expected: "relu or linear", found: problem.activation.rawValue,
+        advice: "The baseline trains ungated networks of degree one.")
     }
     let h = problem.geometry.patchDimension
     let (a, c) = (problem.windowCount, problem.outputCount)

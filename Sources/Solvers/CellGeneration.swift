@@ -123,10 +123,11 @@ public struct CellGeneration: Sendable {
     from checkpoint: Checkpoint? = nil, observer: TraceObserver = { _ in },
     keep: ((Checkpoint) -> Void)? = nil
   ) throws -> Result {
-    guard problem.activation != .gated else {
+    guard problem.activation == .relu || problem.activation == .linear else {
       throw ProgramError(
-        place: "activation", expected: "relu or linear for cell generation", found: "gated",
-        advice: "Solve a GatedProgram over given gates.")
+        place: "activation", expected: "relu or linear for cell generation",
+        found: problem.activation.rawValue,
+        advice: "Solve a GatedProgram over given gates, or the program of that activation.")
     }
     try check(problem, start: start)
     var run = try CellGenerationRun(problem, settings: settings, start: start, limits: limits)

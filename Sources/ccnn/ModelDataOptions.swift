@@ -35,6 +35,12 @@ struct ModelDataOptions: ParsableArguments {
   /// The model and its data.
   func load(_ command: String) throws -> (model: Model, data: Dataset) {
     let network = try Model(contentsOf: model)
+    guard network.network.activation.isPiecewiseLinear else {
+      throw InputError(
+        .usage, "--model", expected: "a relu, gated or linear network with \(command)",
+        found: network.network.activation.rawValue,
+        advice: "Networks with this activation work with train, certify, predict and evaluate.")
+    }
     let inputs = try data.load(
       isSignal: network.configuration.filter.isSignal, seed: run.seed, like: network.samples)
     Progress(isSilent: run.quiet).note("\(command): \(data.describe(inputs))")

@@ -19,7 +19,9 @@ struct ModelOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "relu, gated or linear; quadratic and polynomial:A,B,C are refused in this version.",
+      "relu, gated or linear; for train also quadratic (z^2) and polynomial:A,B,C (A z^2 + B z + C, filters of norm 1), "
+        + "which penalize sum_j |u_j|^2 |W_j|_1 and sum_j |W_j|_1 (absolute output weights), not weight decay on both "
+        + "layers.",
       valueName: "kind"))
   var activation = "relu"
 
@@ -69,8 +71,14 @@ struct ModelOptions: ParsableArguments {
   var filterRank: Int?
 
   /// The configuration of the options; what is wrong with them is added to a list.
+  ///
+  /// - Parameters:
+  ///   - data: The data options, checked elsewhere.
+  ///   - seed: Seed of everything random.
+  ///   - trains: Whether the command trains by convex programs, as activations of degree two need.
+  ///   - problems: Receives what is wrong.
   func configuration(
-    data: DataOptions, seed: UInt64, _ problems: inout OptionProblems
+    data: DataOptions, seed: UInt64, trains: Bool = false, _ problems: inout OptionProblems
   ) -> TrainingConfiguration {
     let filter = filter ?? (data.dataset == BundledDataset.waveform.rawValue ? "5" : "3x3")
     let size = problems.filterSize(filter) ?? FilterSize(height: 1, width: 1)
@@ -88,7 +96,7 @@ struct ModelOptions: ParsableArguments {
     result.pooling = pooling
     result.bias = patches.bias
     result.outputBias = outputBias
-    result.activation = checkedActivation(&problems)
+    result.activation = checkedActivation(trains, &problems)
     result.loss = loss.map {
       problems.choice("--loss", $0, among: ["squared", "logistic", "softmax"])
     }
@@ -125,16 +133,26 @@ struct ModelOptions: ParsableArguments {
     problems.exclude(command, "--gates", given: gateOptions.gates)
   }
 
-  private func checkedActivation(_ problems: inout OptionProblems) -> Activation {
-    guard !activation.hasPrefix("polynomial"), activation != "quadratic" else {
+  private func checkedActivation(
+    _ trains: Bool, _ problems: inout OptionProblems
+  ) -> Activation {
+    let isOfDegreeTwo = activation.hasPrefix("polynomial") || activation == "quadratic"
+    if isOfDegreeTwo, !trains {
       problems.add(
-        "--activation", value: activation, expected: "relu, gated or linear in this version",
-        advice: "Choose one of these.")
+        "--activation", value: activation, expected: "relu, gated or linear with this command",
+        advice: "Networks with this activation are trained by ccnn train.")
       return .relu
     }
-    let name = problems.choice(
-      "--activation", activation, among: Activation.allCases.map(\.rawValue))
-    return Activation(rawValue: name) ?? .relu
+    if activation.hasPrefix("polynomial") {
+      if let polynomial = Activation(rawValue: activation) { return polynomial }
+      problems.add(
+        "--activation", value: activation,
+        expected: "polynomial:A,B,C with finite numbers that are not all 0",
+        advice: "For example polynomial:0.09,0.5,0.47, which is close to relu.")
+      return .relu
+    }
+    let names = ["relu", "gated", "linear"] + (trains ? ["quadratic"] : [])
+    return Activation(rawValue: problems.choice("--activation", activation, among: names)) ?? .relu
   }
 
   private func checkedStrength(_ problems: inout OptionProblems) -> Strength {
@@ -148,10 +166,13 @@ struct ModelOptions: ParsableArguments {
   private func checkedCells(
     _ activation: Activation, _ problems: inout OptionProblems
   ) -> CellChoice {
-    guard activation != .linear || cells == nil else {
+    guard activation == .relu || activation == .gated || cells == nil else {
       problems.add(
-        "--cells", value: cells ?? "", expected: "no value with --activation linear",
-        advice: "A linear network has a single cell; leave the flag out.")
+        "--cells", value: cells ?? "",
+        expected: "no value with --activation \(activation.rawValue)",
+        advice: activation == .linear
+          ? "A linear network has a single cell; leave the flag out."
+          : "Its program covers all filters without cells; leave the flag out.")
       return .generate
     }
     let value = cells ?? "generate"

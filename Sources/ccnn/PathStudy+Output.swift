@@ -111,6 +111,7 @@ extension PathStudy {
       case .relu: "of the global optimum over all cells"
       case .gated: "of the best gated network over the cells given"
       case .linear: "of the best linear network"
+      case .quadratic, .polynomial: "of the best \(model.activation.rawValue) network"
       }
     return "Proven at \(proven) of \(points.count) points: within \(digits(gap, "%g")) (relative) "
       + "\(model.filterRank == nil ? scope : "of the best network in the leading directions"), any width."

@@ -9,7 +9,7 @@ struct SolverOptions: ParsableArguments {
     help: ArgumentHelp(
       "cell-generation, frank-wolfe, semi-nmf or repair (relu with --cells generate; semi-nmf keeps the patterns "
         + "of --start, or of 64 random neurons drawn by --seed; repair descends from --start and lets neurons enter until it is optimal), augmented-lagrangian or admm (relu with --cells all), proximal, admm or, with one output and window, augmented-lagrangian (gated and "
-        + "linear). (default: the first that fits)",
+        + "linear), proximal (quadratic and polynomial). (default: the first that fits)",
       valueName: "name"))
   var solver: String?
 
@@ -64,7 +64,8 @@ struct SolverOptions: ParsableArguments {
     switch (configuration.activation, configuration.cells) {
     case (.relu, .all): [.augmentedLagrangian, .admm]
     case (.relu, _): [.cellGeneration, .frankWolfe, .semiNMF, .repair]
-    default: [.proximal, .admm, .augmentedLagrangian]
+    case (.gated, _), (.linear, _): [.proximal, .admm, .augmentedLagrangian]
+    case (.quadratic, _), (.polynomial, _): [.proximal]
     }
   }
 }

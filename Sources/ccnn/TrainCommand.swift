@@ -95,7 +95,8 @@ struct TrainCommand: ParsableCommand {
     var problems = OptionProblems()
     data.check(&problems)
     common.check(&problems)
-    var configuration = model.configuration(data: data, seed: common.seed, &problems)
+    var configuration = model.configuration(
+      data: data, seed: common.seed, trains: true, &problems)
     solver.apply(to: &configuration, &problems)
     if configuration.solver == .semiNMF {
       problems.exclude("--solver semi-nmf", "--max-cells", given: maxCells)
@@ -125,8 +126,9 @@ struct TrainCommand: ParsableCommand {
           "no value but with --activation relu, --cells generate and --solver cell-generation",
         advice: "Leave the flag out; only cell generation keeps its state in this version.")
     }
-    if configuration.activation == .linear {
-      problems.exclude("--activation linear", "--max-cells", given: maxCells)
+    if configuration.activation != .relu, configuration.activation != .gated {
+      problems.exclude(
+        "--activation \(configuration.activation.rawValue)", "--max-cells", given: maxCells)
     }
     if let maxCells, case .sample(let count) = configuration.cells, count > maxCells {
       problems.add(

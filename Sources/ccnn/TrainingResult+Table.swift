@@ -15,6 +15,7 @@ extension TrainingResult {
       "lambda",
       "\(digits(lambda.value, "%.6g")), lambdaMax \(digits(lambdaMax.value, "%.6g")) (\(lambdaMaxKind))"
     )
+    if !model.activation.isPiecewiseLinear { table.add("penalty", regularizer) }
     table.add("objective", digits(objective.value))
     table.add("  loss", digits(loss.value))
     table.add("  regularization", digits(regularization.value))
@@ -37,7 +38,8 @@ extension TrainingResult {
           + (gap <= 1e-6 ? ": a stationary point" : ""))
     }
     table.add("neurons", "\(neuronCount)")
-    table.add("cells", "\(cellCount)")
+    if model.activation.isPiecewiseLinear { table.add("cells", "\(cellCount)") }
+    if let rank = momentRank.value { table.add("moment rank", "\(Int(rank))") }
     if trainAccuracy.value != nil { table.add("train accuracy", percent(trainAccuracy.value)) }
     if testAccuracy.value != nil { table.add("test accuracy", percent(testAccuracy.value)) }
     if testLoss.value != nil { table.add("test loss", digits(testLoss.value, "%.6g")) }

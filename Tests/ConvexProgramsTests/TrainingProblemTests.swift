@@ -40,7 +40,9 @@ struct TrainingProblemTests {
   }
 
   @Test func emptyNetworkPredictsZero() throws {
-    for activation in Activation.allCases {
+    for activation in [
+      Activation.relu, .gated, .linear, .quadratic, .polynomial(Polynomial(0.09, 0.5, 0.47)),
+    ] {
       let problem = try problem(activation: activation)
       let network = try problem.emptyNetwork()
       #expect(network.neuronCount == 0)
