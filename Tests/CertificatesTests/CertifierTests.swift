@@ -145,7 +145,7 @@ struct CertifierTests {
     #expect(abs(balanced.weightDecayObjective / balanced.objective - 1) < 1e-12)
   }
 
-  @Test(arguments: Activation.allCases, ["sum:1x2", "average", "none", "max:1x2"])
+  @Test(arguments: [Activation.relu, .gated, .linear], ["sum:1x2", "average", "none", "max:1x2"])
   func objectiveAgreesWithTheDefinition(activation: Activation, pooling: String) throws {
     let problem = try planted(seed: 3)
     var generator = SeededGenerator(seed: 4)

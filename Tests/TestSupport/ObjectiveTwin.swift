@@ -34,6 +34,9 @@ public struct ObjectiveTwin {
           case .linear: responses.append(response)
           case .relu: responses.append(max(response, 0))
           case .gated: responses.append(gate >= 0 ? response : 0)
+          case .quadratic: responses.append(response * response)
+          case .polynomial(let p):
+            responses.append(p.a * response * response + p.b * response + p.c)
           }
         }
         for q in 0..<a {
