@@ -238,8 +238,9 @@ public struct Certifier: Sendable {
         !(abs($0 - 1) <= 0.5 * SecondMomentDualNorm.normTolerance)
       }) {
         throw CertificateError(
-          place: "filter of neuron \(j)", expected: "norm 1, as filters of polynomial networks have",
-          found: "\(norms[j])", advice: "Put the norm into the activation, or train the network again.")
+          place: "filter of neuron \(j)",
+          expected: "norm 1, as filters of polynomial networks have", found: "\(norms[j])",
+          advice: "Put the norm into the activation, or train the network again.")
       }
     }
     guard network.outputCount == loss.outputCount else {

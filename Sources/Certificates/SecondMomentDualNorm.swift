@@ -56,7 +56,7 @@ struct SecondMomentDualNorm {
   private var order: Int { patches.patchDimension + (activation == .quadratic ? 0 : 1) }
 
   /// The forms `S_qt` of all outputs and windows, and bounds on their errors in the Frobenius norm.
-  private func forms(of dual: Matrix) -> (forms: [Matrix], errors: [Double]) {
+  func forms(of dual: Matrix) -> (forms: [Matrix], errors: [Double]) {
     let (n, a, c, d) = (patches.sampleCount, weights.rows, dual.columns, order)
     let block = 64
     var total = Matrix(rows: c, columns: a * d * d)
@@ -142,6 +142,8 @@ struct SecondMomentDualNorm {
   /// An upper bound on `(u, 1)' form (u, 1)` over `| |u| - 1 | <= normTolerance`.
   ///
   /// - Parameter form: Symmetric `[h + 1, h + 1]`.
+  /// - Returns: The bound.
+  /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
   static func largestOnSphere(_ form: Matrix) throws -> Double {
     let h = form.rows - 1
     var quadratic = Matrix(rows: h, columns: h)

@@ -29,7 +29,8 @@ extension TrainingResult {
       testLoss: test?.loss ?? Finite(nil), pricing: "none", estimatedGap: Finite(nil),
       budgetGap: Finite(nil),
       regularizer: model.network.activation.penalty,
-      momentRank: Finite(try (cells.lifted as? QuadraticProgram).map { Double(try $0.momentRank()) }),
+      momentRank: Finite(
+        try (cells.lifted as? QuadraticProgram).map { Double(try $0.momentRank()) }),
       seconds: Finite(nil), phases: [], model: model.configuration)
   }
 }

@@ -143,7 +143,8 @@ extension TrainingProblem {
       network.activation == activation, network.outputCount == outputCount
     else {
       throw ProgramError(
-        place: "network", expected: "\(activation.rawValue), pooling \(pooling), \(outputCount) outputs",
+        place: "network",
+        expected: "\(activation.rawValue), pooling \(pooling), \(outputCount) outputs",
         found: "\(network.activation.rawValue), pooling \(network.pooling), "
           + "\(network.outputCount) outputs",
         advice: "Use a network of the problem's architecture.")

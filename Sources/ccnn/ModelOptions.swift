@@ -77,6 +77,7 @@ struct ModelOptions: ParsableArguments {
   ///   - seed: Seed of everything random.
   ///   - trains: Whether the command trains by convex programs, as activations of degree two need.
   ///   - problems: Receives what is wrong.
+  /// - Returns: The configuration, with defaults in place of what is wrong.
   func configuration(
     data: DataOptions, seed: UInt64, trains: Bool = false, _ problems: inout OptionProblems
   ) -> TrainingConfiguration {

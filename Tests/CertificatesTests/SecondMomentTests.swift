@@ -77,7 +77,8 @@ struct SecondMomentTests {
       let square = BLAS.dot(Array(network.filters.row(j)), Array(network.filters.row(j)))
       for q in 0..<2 {
         for t in 0..<2 {
-          penalty += (activation == .quadratic ? square : 1) * abs(network.outputWeights[j * 2 + q, t])
+          penalty +=
+            (activation == .quadratic ? square : 1) * abs(network.outputWeights[j * 2 + q, t])
         }
       }
     }

@@ -25,7 +25,9 @@ struct DegreeTwoCommandTests {
 
   @Test(arguments: [
     ["--activation", "quadratic", "--pooling", "sum", "--loss", "squared"],
-    ["--activation", "quadratic", "--pooling", "average:2x1", "--loss", "softmax", "--output-bias"],
+    [
+      "--activation", "quadratic", "--pooling", "average:2x1", "--loss", "softmax", "--output-bias",
+    ],
     ["--activation", "quadratic", "--bias", "--loss", "logistic"],
     ["--activation", "polynomial:0.09,0.5,0.47", "--loss", "squared"],
     ["--activation", "polynomial:-0.5,0,1", "--pooling", "sum:1x3", "--standardize", "global"],

@@ -12,7 +12,9 @@ struct DegreeTwoIdentityTests {
     for activation in [Activation.quadratic, Self.reluFit, .polynomial(Polynomial(1e-9, -2, 0.1))] {
       #expect(Activation(rawValue: activation.rawValue) == activation)
     }
-    for text in ["polynomial", "polynomial:", "polynomial:1,2", "polynomial:0,0,0", "polynomial:1,inf,0"] {
+    for text in [
+      "polynomial", "polynomial:", "polynomial:1,2", "polynomial:0,0,0", "polynomial:1,inf,0",
+    ] {
       #expect(Activation(rawValue: text) == nil)
     }
   }

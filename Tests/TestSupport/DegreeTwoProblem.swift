@@ -11,7 +11,8 @@ public enum DegreeTwoProblem {
     _ activation: Activation, pooling: String, lambda: Double
   ) throws -> TrainingProblem {
     try TrainingProblem(
-      images: fourImages, geometry: PatchGeometry(channels: 1, length: 4, filterLength: 2, stride: 2),
+      images: fourImages,
+      geometry: PatchGeometry(channels: 1, length: 4, filterLength: 2, stride: 2),
       pooling: Pooling(parsing: pooling), activation: activation,
       loss: SquaredLoss(targets: Matrix(rows: 4, columns: 1, elements: [1, -2, 1.5, 0.5])),
       lambda: lambda)
