@@ -12,6 +12,8 @@ public enum SolverChoice: String, Sendable, Equatable, CaseIterable {
   case semiNMF = "semi-nmf"
   /// Semismooth Newton augmented Lagrangian, for ReLU over all cells: the default there.
   case augmentedLagrangian = "augmented-lagrangian"
+  /// Descent on the filters with fixed output signs and escapes along negative curvature, for quadratic networks.
+  case local
   /// Alternating direction method of multipliers, for given gates, linear networks, and ReLU over all cells.
   case admm
   /// Proximal steps with descents along the factors, for gated and linear networks: the default there.

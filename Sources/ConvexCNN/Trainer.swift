@@ -98,6 +98,11 @@ public struct Trainer: Sendable {
         status: status.rawValue, advice: status.advice, certificate: certificate,
         cells: cells, model: model, data: data, threads: threads)
     }
+    if let local = solution.localNetwork {
+      result.landscape = try phases.time("curvature") {
+        try localLandscape(local, task, lambda: cells.lambda)
+      }
+    }
     result.cellCount = solution.cellCount
     result.estimatedGap = Finite(solution.estimatedGap)
     result.budgetGap = Finite(solution.budgetGap)
@@ -227,6 +232,9 @@ public struct Trainer: Sendable {
     _ program: any NetworkProgram, lambda: Double, from start: Network?,
     _ observer: TraceObserver
   ) throws -> Solution {
+    if configuration.solver == .local, let quadratic = program as? QuadraticProgram {
+      return try solveLocally(quadratic, lambda: lambda, observer)
+    }
     let composite = program.composite.with(lambda: lambda)
     let first = try start.map { try program.point(from: $0) }
     let run = FISTA().solve(
@@ -236,6 +244,20 @@ public struct Trainer: Sendable {
       network: try program.network(from: run.point), status: run.status, cellCount: 1,
       estimatedGap: run.relativeGap,
       pricing: "none (one program in matrices covers all filters)", phases: [])
+  }
+
+  private func solveLocally(
+    _ program: QuadraticProgram, lambda: Double, _ observer: TraceObserver
+  ) throws -> Solution {
+    let run = try QuadraticDescent(seed: configuration.seed).solve(
+      program, lambda: lambda,
+      limits: limits(gap: 0.5 * configuration.gap, iterations: 10_000_000), observer: observer)
+    return Solution(
+      network: try program.network(from: program.point(from: run.network)), status: run.status,
+      cellCount: 1, estimatedGap: run.relativeGap,
+      pricing: "none (\(run.network.neuronCount) filters with fixed output signs, "
+        + "\(run.iterations) descent steps, \(run.escapeCount) escapes)",
+      localNetwork: run.network, phases: [])
   }
 
   private func solve(
@@ -358,6 +380,8 @@ public struct Trainer: Sendable {
     let pricing: String
     var budgetGap: Double?
     var escapes: [MonotoneRepair.Escape] = []
+    /// All filters of a local search, whose curvature is looked at.
+    var localNetwork: Network?
     let phases: [(name: String, seconds: Double)]
   }
 }

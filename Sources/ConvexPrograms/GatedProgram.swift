@@ -27,7 +27,8 @@ public struct GatedProgram: Sendable {
     guard problem.activation == .gated || problem.activation == .linear else {
       throw ProgramError(
         place: "activation", expected: "gated or linear", found: problem.activation.rawValue,
-        advice: "Use CellGeneration for ReLU networks and QuadraticProgram for quadratic ones.")
+        advice: problem.activation == .relu
+          ? "Use CellGeneration for ReLU networks." : "Use the program of that activation.")
     }
     guard (problem.activation == .gated) == (gates != nil) else {
       throw ProgramError(

@@ -9,7 +9,9 @@ struct SolverOptions: ParsableArguments {
     help: ArgumentHelp(
       "cell-generation, frank-wolfe, semi-nmf or repair (relu with --cells generate; semi-nmf keeps the patterns "
         + "of --start, or of 64 random neurons drawn by --seed; repair descends from --start and lets neurons enter until it is optimal), augmented-lagrangian or admm (relu with --cells all), proximal, admm or, with one output and window, augmented-lagrangian (gated and "
-        + "linear), proximal (quadratic and polynomial). (default: the first that fits)",
+        + "linear), proximal (quadratic and polynomial), local "
+        + "(quadratic: L-BFGS on filters with fixed output signs, h + 1 of each for every window and output, and escapes along "
+        + "negative curvature). (default: the first that fits)",
       valueName: "name"))
   var solver: String?
 
@@ -65,7 +67,8 @@ struct SolverOptions: ParsableArguments {
     case (.relu, .all): [.augmentedLagrangian, .admm]
     case (.relu, _): [.cellGeneration, .frankWolfe, .semiNMF, .repair]
     case (.gated, _), (.linear, _): [.proximal, .admm, .augmentedLagrangian]
-    case (.quadratic, _), (.polynomial, _): [.proximal]
+    case (.quadratic, _): [.proximal, .local]
+    case (.polynomial, _): [.proximal]
     }
   }
 }

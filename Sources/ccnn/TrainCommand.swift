@@ -101,6 +101,9 @@ struct TrainCommand: ParsableCommand {
     if configuration.solver == .semiNMF {
       problems.exclude("--solver semi-nmf", "--max-cells", given: maxCells)
     }
+    if configuration.solver == .local {
+      problems.exclude("--solver local", "--start", given: start)
+    }
     if configuration.solver == .repair, start == nil {
       problems.require("--start with --solver repair")
     }

@@ -39,6 +39,17 @@ extension TrainingResult {
     }
     table.add("neurons", "\(neuronCount)")
     if model.activation.isPiecewiseLinear { table.add("cells", "\(cellCount)") }
+    if let landscape {
+      let eigenvalue = digits(landscape.smallestEigenvalue.value, "%.3g")
+      table.add(
+        "curvature",
+        "smallest eigenvalue \(eigenvalue) over \(landscape.filterCount) filters, at least "
+          + "\(landscape.positiveCount) of sign + and \(landscape.negativeCount) of sign - each")
+      table.add("|R| / lambda", digits(landscape.residualNormOverLambda.value, "%.8g"))
+      if let bound = landscape.suboptimality.value {
+        table.add("by curvature", "at most \(digits(bound, "%.3g")) above the optimum")
+      }
+    }
     if let rank = momentRank.value { table.add("moment rank", "\(Int(rank))") }
     if trainAccuracy.value != nil { table.add("train accuracy", percent(trainAccuracy.value)) }
     if testAccuracy.value != nil { table.add("test accuracy", percent(testAccuracy.value)) }

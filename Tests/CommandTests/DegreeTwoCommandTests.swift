@@ -7,12 +7,14 @@ struct DegreeTwoCommandTests {
   private let data = ["--model", "m.safetensors", "--images", "images.npy"]
   private let labels = ["--labels", "labels.npy"]
 
-  private func trained(_ flags: [String]) throws -> (folder: Folder, result: TrainingResult) {
+  private func trained(
+    _ flags: [String], gap: String = "1e-8"
+  ) throws -> (folder: Folder, result: TrainingResult) {
     let folder = try Folder()
     try TinyData.write(to: folder)
     let output = try Tool.run(
       TinyData.train + flags
-        + ["--output", "m.safetensors", "--json", "t.json", "--gap", "1e-8", "--require-gap"],
+        + ["--output", "m.safetensors", "--json", "t.json", "--gap", gap, "--require-gap"],
       in: folder)
     #expect(output.code == 0, "\(output.error)")
     #expect(output.out.contains("not weight decay"))
@@ -76,6 +78,26 @@ struct DegreeTwoCommandTests {
     #expect(abs(second - objective) < 1e-8 * objective)
     let trace = String(decoding: try folder.bytes("a.csv"), as: UTF8.self)
     #expect(trace.split(separator: "\n").count == 2)
+  }
+
+  @Test func localSearchIsCertifiedAndShowsItsCurvature() throws {
+    let flags = [
+      "--activation", "quadratic", "--loss", "squared", "--solver", "local", "--seed", "3",
+    ]
+    let (folder, local) = try trained(flags, gap: "1e-6")
+    defer { folder.remove() }
+    let landscape = try #require(local.landscape)
+    // Patches of four entries, two outputs: five filters of each sign for both.
+    #expect(landscape.filterCount == 20)
+    #expect((landscape.positiveCount, landscape.negativeCount) == (5, 5))
+    #expect(abs((landscape.residualNormOverLambda.value ?? 0) - 1) < 1e-4)
+    let bound = try #require(landscape.suboptimality.value)
+    #expect(bound < 1e-2 * (local.objective.value ?? 0))
+    let (other, convex) = try trained(Array(flags.prefix(4)))
+    other.remove()
+    #expect(convex.landscape == nil)
+    let objective = try #require(convex.objective.value)
+    #expect(abs((local.objective.value ?? 0) - objective) < 1e-6 * objective)
   }
 
   @Test(arguments: [

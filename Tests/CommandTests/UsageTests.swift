@@ -19,7 +19,12 @@ struct UsageTests {
     (["--activation", "quadratic", "--cells", "all"], "no value with --activation quadratic"),
     (["--activation", "quadratic", "--pooling", "max"], "average, sum or none with quadratic"),
     (["--activation", "quadratic", "--max-cells", "9"], "--max-cells"),
-    (["--activation", "quadratic", "--solver", "admm"], "proximal with --activation quadratic"),
+    (["--activation", "quadratic", "--solver", "admm"], "proximal or local"),
+    (["--activation", "linear", "--solver", "local"], "proximal or admm or"),
+    (
+      ["--activation", "quadratic", "--solver", "local", "--start", "m.safetensors"],
+      "--solver local"
+    ),
     (["--activation", "quadrati"], "Did you mean quadratic?"),
     (["--activation", "polynomial:1,2"], "polynomial:A,B,C"),
     (["--activation", "polynomial:1,nan,3"], "polynomial:A,B,C"),
