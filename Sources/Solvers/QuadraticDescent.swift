@@ -73,7 +73,7 @@ public struct QuadraticDescent: Sendable {
   ///   - limits: Gap to reach and limits; `iterations` counts descent steps.
   ///   - observer: Receives a line per round of descent.
   /// - Returns: The last point; the objective never rose. The gap is of first order in the gradient and the objective of second,
-  ///   so descent ends as `stalled` where gaps below about `1e-8` are asked for.
+  ///   so descent ends as `stalled` where gaps below about `1e-7` are asked for.
   /// - Throws: `ProgramError` when the network has an unexpected shape.
   /// - Complexity: Two products with the moments and O(`a c m h^2`) per evaluation.
   public func solve(
