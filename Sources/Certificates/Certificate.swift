@@ -1,7 +1,8 @@
 /// What is proven about a network, with the evidence.
 ///
 /// `lowerBound <= optimum <= objective`, where the optimum is taken over all networks of the class that `scope` names,
-/// of any width (and with any output bias, if the class has one), and the objective is `(1/n) sum_i loss + lambda sum_j |u_j| |W_j|_F`.
+/// of any width (and with any output bias, if the class has one), and the objective is `(1/n) sum_i loss + lambda sum_j |u_j| |W_j|_F`
+/// (`Network.regularization` for activations of degree two).
 ///
 /// The only initializer is the verifier's own: a bound that a solver or a file states cannot become a certificate
 /// (`RefusalTests`).
@@ -60,9 +61,11 @@ public struct Certificate: Sendable, Equatable {
   public let objective: Double
   /// Mean loss of the network's predictions.
   public let loss: Double
-  /// `lambda sum_j |u_j| |W_j|_F`, the value of weight decay after each neuron is balanced.
+  /// `lambda sum_j |u_j| |W_j|_F`, the value of weight decay after each neuron is balanced; for activations of degree two
+  /// `lambda` times `Network.regularization`, which is not weight decay.
   public let regularization: Double
-  /// `loss + (lambda/2) sum_j (|u_j|^2 + |W_j|_F^2)` of the weights as they are; at least `objective`.
+  /// `loss + (lambda/2) sum_j (|u_j|^2 + |W_j|_F^2)` of the weights as they are, for activations of degree two
+  /// `loss + lambda Network.weightDecay`; at least `objective`.
   public let weightDecayObjective: Double
   /// Proven lower bound on the objective of every network in the scope, at least 0.
   public let lowerBound: Double
