@@ -99,8 +99,8 @@ public struct Trainer: Sendable {
         cells: cells, model: model, data: data, threads: threads)
     }
     if let local = solution.localNetwork {
-      result.landscape = try phases.time("curvature") {
-        try localLandscape(local, task, lambda: cells.lambda)
+      result.curvature = try phases.time("curvature") {
+        try localLandscape(local, task, lambda: cells.lambda).map { [$0] } ?? []
       }
     }
     result.cellCount = solution.cellCount

@@ -100,9 +100,9 @@ public struct TrainingResult: Sendable, Equatable, Codable {
   public var regularizer: String
   /// Dimension of the span of the pooled second moments of the samples, for quadratic networks; null for others.
   public var momentRank = Finite(nil)
-  /// Curvature at the filters that a local search ended at; null for other solvers and above
+  /// Curvature at the filters that a local search ended at; empty for other solvers and above
   /// `Certifier.denseQuadraticLimit` unknowns.
-  public var landscape: LocalLandscape?
+  public var curvature: [LocalLandscape] = []
   /// Wall-clock seconds of all phases.
   public var seconds: Finite
   /// Parts of the work.

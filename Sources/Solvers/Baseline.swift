@@ -165,7 +165,7 @@ public struct Baseline: Sendable {
     guard problem.activation == .relu || problem.activation == .linear else {
       throw ProgramError(
         place: "activation", expected: "relu or linear", found: problem.activation.rawValue,
-        advice: "The baseline trains ungated networks of degree one.")
+        advice: "The baseline trains ungated networks.")
     }
     let h = problem.geometry.patchDimension
     let (a, c) = (problem.windowCount, problem.outputCount)

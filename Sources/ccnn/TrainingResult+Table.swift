@@ -39,7 +39,7 @@ extension TrainingResult {
     }
     table.add("neurons", "\(neuronCount)")
     if model.activation.isPiecewiseLinear { table.add("cells", "\(cellCount)") }
-    if let landscape {
+    if let landscape = curvature.first {
       let eigenvalue = digits(landscape.smallestEigenvalue.value, "%.3g")
       table.add(
         "curvature",

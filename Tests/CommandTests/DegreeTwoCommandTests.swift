@@ -86,7 +86,7 @@ struct DegreeTwoCommandTests {
     ]
     let (folder, local) = try trained(flags, gap: "1e-6")
     defer { folder.remove() }
-    let landscape = try #require(local.landscape)
+    let landscape = try #require(local.curvature.first)
     // Patches of four entries, two outputs: five filters of each sign for both.
     #expect(landscape.filterCount == 20)
     #expect((landscape.positiveCount, landscape.negativeCount) == (5, 5))
@@ -95,7 +95,7 @@ struct DegreeTwoCommandTests {
     #expect(bound < 1e-2 * (local.objective.value ?? 0))
     let (other, convex) = try trained(Array(flags.prefix(4)))
     other.remove()
-    #expect(convex.landscape == nil)
+    #expect(convex.curvature.isEmpty)
     let objective = try #require(convex.objective.value)
     #expect(abs((local.objective.value ?? 0) - objective) < 1e-6 * objective)
   }
