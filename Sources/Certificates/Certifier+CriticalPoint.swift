@@ -42,11 +42,11 @@ extension Certifier {
     let own = network.selecting(neurons: kept)
     let (moved, distance) = Self.projected(own, on: faces)
     for (j, (now, before)) in zip(moved.filterNorms, own.filterNorms).enumerated()
-    where now < 0.9 * before {
+    where now < 0.9 * before || Self.crosses(own, moved, neuron: j, faces[j], lines) {
       throw CertificateError(
         place: "landscape, filter of neuron \(kept[j])",
         expected: "hyperplanes within the kink tolerance that meet near the filter",
-        found: "hyperplanes that meet far from it", advice: "Lower the kink tolerance.")
+        found: "hyperplanes that meet beyond others", advice: "Lower the kink tolerance.")
     }
     let system = try SensitivitySystem(
       view.allPatches, weights: weights, network: moved, faces: faces, loss: loss, lambda: lambda,
@@ -56,11 +56,25 @@ extension Certifier {
       predictions: view.predictions(of: network, masks: nil))
     var analysis = PointAnalysis(system, denseLimit: denseLimit)
     analysis.neurons = kept
+    analysis.moved = moved
     analysis.zeroNeurons = zero
     analysis.projectionDistance = distance
     // What zero neurons have in weights has a slope of lambda times that.
     analysis.lostWeight = BLAS.norm(zero.map { inner[$0] + outer[$0] })
     return try analysis.point(lines, neuronCount: network.neuronCount, determinant: determinant)
+  }
+
+  /// Whether a filter changes its side of a hyperplane that is not of its face, or comes to lie on one.
+  private static func crosses(
+    _ before: Network, _ after: Network, neuron j: Int, _ face: FaceCoordinates,
+    _ lines: EssentialRows
+  ) -> Bool {
+    let (old, new) = (Array(before.filters.row(j)), Array(after.filters.row(j)))
+    let own = Set(face.rowsOnLine.compactMap { $0.first.map { lines.lineOfRow[$0.row] } })
+    return (0..<lines.lineCount).contains { line in
+      let row = Array(lines.rows.row(line))
+      return !own.contains(line) && !(BLAS.dot(row, old) * BLAS.dot(row, new) > 0)
+    }
   }
 
   /// The network with every filter moved to its face, and how far the weights move.

@@ -1,3 +1,4 @@
+import ConvexPrograms
 import Tensors
 
 /// What kind of point a ReLU network is in the landscape of the objective in its weights, with the evidence.
@@ -8,8 +9,8 @@ import Tensors
 /// within `kinkTolerance` of a hyperplane are taken to lie on it: the statements are about the network whose filters are moved
 /// there, `projectionDistance` away.
 ///
-/// For the squared loss the point need not be stationary exactly: where `existenceRadius` is not nil, an exact local minimum
-/// lies within it. For other losses `relativeSlope` at most `slopeTolerance` has to do, and no radii are known.
+/// The point need not be stationary exactly: where `existenceRadius` is not nil, an exact local minimum lies within it. Without
+/// that radius nothing is certified.
 ///
 /// - Source: Second-order conditions and radii: notes of this package, section 5; see `CurvatureBounds`, `Kink`.
 public struct CriticalPoint: Sendable {
@@ -27,16 +28,16 @@ public struct CriticalPoint: Sendable {
     case freeOutputBias
     /// The Hessian has a direction of negative curvature, or none that is proven positive.
     case curvature
-    /// A hyperplane does not hold the filter of a neuron strictly.
+    /// A hyperplane does not hold the filter of a neuron strictly, or hyperplanes nearly coincide.
     case kink(neuron: Int)
+    /// There are no weights to vary.
+    case noWeights
   }
 
   /// Sines of angles between filter and hyperplane up to this count as zero, unless told otherwise.
   public static let kinkTolerance = 1e-7
   /// Most weights for which the whole Hessian is made, unless told otherwise.
   public static let denseWeightLimit = 1500
-  /// Relative slopes up to this count as zero for losses other than the squared.
-  public static let slopeTolerance = 1e-8
   /// Fractional activations have to be at least this far from 0 and 1, beside what the distance to the exact point asks for.
   public static let fractionTolerance = 1e-9
 
@@ -57,9 +58,9 @@ public struct CriticalPoint: Sendable {
   public let curvature: CurvatureBounds?
   /// Least distance of a filter to a hyperplane on which it does not lie.
   public let pieceRadius: Double
-  /// Within this distance of an exact stationary point there is no other one in its faces; squared loss.
+  /// Within this distance of an exact stationary point there is no other one in its faces.
   public let isolationRadius: Double?
-  /// Within this distance the Hessian in the faces is at least half of the proven curvature; squared loss.
+  /// Within this distance the Hessian in the faces is at least half of the proven curvature.
   public let convexityRadius: Double?
   /// Within this distance there is an exact stationary point in the faces, the only one within `convexityRadius` and
   /// `pieceRadius`; nil where none is proven.
@@ -68,6 +69,8 @@ public struct CriticalPoint: Sendable {
   public let threshold: ResidualThreshold?
   /// The determinant identity, evaluated; nil where the determinants are too large.
   public let determinant: DeterminantIdentity?
+  /// The network whose filters lie on their faces, without zero neurons.
+  let moved: Network
   /// Why the point is not certified; empty for a strict isolated local minimum.
   public let obstacles: [Obstacle]
 

@@ -28,6 +28,12 @@ public struct EvenOddForm: Sendable {
   public let tolerance: Double
   /// Sum of the absolute values of all terms, over outputs and pixels the largest: what rounding is relative to.
   let termSize: Double
+  /// Number of terms before lines were merged.
+  let termCount: Int
+  /// Hyperplanes that stand for several whose normals differ by more than rounding.
+  public let mergedLineCount: Int
+  /// What gradients between such hyperplanes can differ by from those of the form.
+  let mergeSlack: Double
 
   /// Number of hyperplanes.
   public var lineCount: Int { normals.count }
@@ -95,6 +101,9 @@ public struct EvenOddForm: Sendable {
     coefficients = Matrix(
       rows: work.lines.count, columns: first.outputCount, elements: work.jumps)
     termSize = work.absolute.elements.max() ?? 0
+    (termCount, mergedLineCount, mergeSlack) = (
+      work.termCount, work.mergedLineCount, work.mergeSlack
+    )
     self.tolerance = tolerance
   }
 
@@ -190,6 +199,12 @@ private struct EvenOddWork {
   var constants: [Double]
   var lines: [PatchLines.Line] = []
   var jumps: [Double] = []
+  private(set) var termCount = 0
+  private(set) var mergedLineCount = 0
+  private(set) var mergeSlack = 0.0
+
+  /// Distances of unit normals up to this are rounding.
+  private static let sameNormal = 4e-15
 
   init(
     geometry: PatchGeometry, map: PoolingMap, outputs: Int, units: Matrix, coefficients: [Double]
@@ -246,6 +261,8 @@ private struct EvenOddWork {
     let found = try PatchLines(directions, geometry, tolerance: tolerance)
     var sums = Matrix(rows: found.lines.count, columns: outputs)
     var sizes = [Double](repeating: 0, count: found.lines.count)
+    var isMerged = [Bool](repeating: false, count: found.lines.count)
+    termCount = found.rows.count
     for (g, group) in groups.enumerated() {
       let mass = group.members.reduce(0) { $0 + masses[$1.neuron] }
       for k in 0..<found.positionCount {
@@ -254,8 +271,15 @@ private struct EvenOddWork {
           let value = map.weights[k] * row.length * totals[g, map.windows[k] * outputs + o]
           if row.line < 0 { constants[o] += 0.5 * value } else { sums[row.line, o] += value }
         }
-        if row.line >= 0 { sizes[row.line] += map.weights[k] * row.length * mass }
+        guard row.line >= 0 else { continue }
+        sizes[row.line] += map.weights[k] * row.length * mass
+        let spread = group.members.reduce(row.distance) { max($0, $1.distance) }
+        if spread > Self.sameNormal { isMerged[row.line] = true }
       }
+    }
+    for index in found.lines.indices where isMerged[index] {
+      mergedLineCount += 1
+      mergeSlack += sizes[index]
     }
     for (index, line) in found.lines.enumerated() {
       let largest = sums.row(index).reduce(0) { max($0, abs($1)) }

@@ -8,6 +8,8 @@ struct FaceCoordinates {
   let mask: [UInt64]
   /// Orthonormal basis of the face's span, `[k, h]`.
   let basis: Matrix
+  /// Whether no singular value of the normals is so small that rounding decides what the face is.
+  let isWellConditioned: Bool
   /// Unit normals of the hyperplanes through the filter, `[l, h]`.
   let normals: Matrix
   /// Rows on each of these hyperplanes, and whether they are on the side of the normal.
@@ -58,36 +60,56 @@ struct FaceCoordinates {
     }
     (self.mask, self.rowsOnLine) = (mask, rowsOnLine)
     self.normals = Matrix(rows: count, columns: h, elements: normals)
-    basis = try Self.complement(of: self.normals, dimension: h)
+    (basis, isWellConditioned) = try Self.complement(of: self.normals, dimension: h)
   }
 
   /// The whole space, for a neuron that is linear on the rows of a mask.
   init(mask: [UInt64], dimension: Int) {
     self.mask = mask
-    basis = .identity(dimension)
+    (basis, isWellConditioned) = (.identity(dimension), true)
     normals = Matrix(rows: 0, columns: dimension)
     rowsOnLine = []
   }
 
-  /// An orthonormal basis of the vectors orthogonal to all rows.
-  private static func complement(of rows: Matrix, dimension: Int) throws -> Matrix {
-    guard rows.rows > 0 else { return .identity(dimension) }
-    let gram = BLAS.product(rows, .transposed, rows, .plain)
-    let (values, vectors) = try LAPACK.symmetricEigen(gram)
-    return vectors.selectingRows(values.indices.filter { values[$0] <= 1e-12 * (values.last ?? 1) })
+  /// Singular values of unit normals up to this share of the largest are rounding errors.
+  private static let rounding = 1e-13
+  /// Singular values below this share of the largest are too small to say what the face is.
+  private static let leastConditioning = 1e-6
+
+  /// An orthonormal basis of the vectors orthogonal to all rows, and whether it is well determined.
+  private static func complement(
+    of rows: Matrix, dimension: Int
+  ) throws -> (basis: Matrix, isWellConditioned: Bool) {
+    guard rows.rows > 0 else { return (.identity(dimension), true) }
+    let (values, vectors) = try singularVectors(rows)
+    let largest = values[0]
+    let kept = values.indices.filter { values[$0] <= rounding * largest }
+    let isClear = values.allSatisfy {
+      $0 <= rounding * largest || $0 > leastConditioning * largest
+    }
+    return (vectors.selectingRows(kept), isClear)
+  }
+
+  /// Singular values of a matrix of `h` columns, largest first, with all `h` right singular vectors as rows.
+  private static func singularVectors(
+    _ rows: Matrix
+  ) throws -> (values: [Double], vectors: Matrix) {
+    var square = Matrix(rows: max(rows.rows, rows.columns), columns: rows.columns)
+    for e in rows.elements.indices { square.elements[e] = rows.elements[e] }
+    let (_, values, vt) = try LAPACK.singularValues(square)
+    return (values, vt)
   }
 
   /// The ways out of the face along its hyperplanes.
   ///
   /// - Parameter limit: Most sets of hyperplanes tried.
   /// - Returns: Unit rays, orthogonal to the face, of the cells in which its hyperplanes cut the space; nil when there are
-  ///   too many.
+  ///   too many, or some are not well determined.
   /// - Throws: `LAPACK.Failure` when a factorization fails.
   func leavingRays(limit: Int) throws -> [[Double]]? {
-    let (values, vectors) = try LAPACK.symmetricEigen(
-      BLAS.product(normals, .transposed, normals, .plain))
+    let (values, vectors) = try Self.singularVectors(normals)
     let span = vectors.selectingRows(
-      values.indices.filter { values[$0] > 1e-12 * (values.last ?? 0) })
+      values.indices.filter { values[$0] > Self.rounding * values[0] })
     let k = span.rows
     let inside = BLAS.product(normals, .plain, span, .transposed)
     var result: [[Double]] = []
@@ -106,9 +128,13 @@ struct FaceCoordinates {
       tried += 1
       guard tried <= limit else { return nil }
       let rows = inside.selectingRows(chosen)
-      let (values, vectors) = try LAPACK.symmetricEigen(
-        BLAS.product(rows, .transposed, rows, .plain))
-      if values[1] > 1e-10 { add(Array(vectors.row(0))) }
+      // Sets that are dependent have no ray of their own; sets that nearly are hide one.
+      let (values, vectors) = try Self.singularVectors(rows)
+      if values[k - 2] > 1e-5 {
+        add(Array(vectors.row(k - 1)))
+      } else if values[k - 2] > Self.rounding {
+        return nil
+      }
       // The next set in lexicographic order.
       guard let place = (0..<k - 1).last(where: { chosen[$0] < normals.rows - (k - 1) + $0 })
       else { return result }

@@ -18,11 +18,14 @@ public struct FunctionDistance: Sendable, Equatable {
     case cells(lines: Int, bound: UInt64?)
     /// Too many dimensions, or entries of normals, to enumerate cells.
     case rank(lines: Int)
+    /// So many hyperplanes stand for several that are nearly, but not quite the same; the upper bound makes room for what
+    /// gradients are between those.
+    case merged(lines: Int)
 
     /// Hyperplanes through the pixel; nil where the value is exact.
     public var lineCount: Int? {
       switch self {
-      case .none: nil
+      case .none, .merged: nil
       case .cells(let lines, _), .rank(let lines): lines
       }
     }
@@ -59,11 +62,14 @@ extension EvenOddForm {
     var search = GradientSearch(self, maximumCells: maximumCells)
     try search.run()
     let isExact = search.limit == .none
-    let upper = isExact ? search.lower : max(search.lower, search.upper)
+    let upper = (isExact ? search.lower : max(search.lower, search.upper)) + mergeSlack
+    // Away from the slivers between merged hyperplanes normals differ by the tolerance at most.
+    let lower = max(0, search.lower - (mergeSlack > 0 ? 2 * tolerance * mergeSlack : 0))
     return FunctionDistance(
-      lower: search.lower, upper: upper, limit: search.limit,
+      lower: lower, upper: upper,
+      limit: isExact && mergedLineCount > 0 ? .merged(lines: mergedLineCount) : search.limit,
       // Sums of all terms, each with a few products.
-      rounding: Double(8 + 2 * lineCount) * 0x1p-52 * max(termSize, upper),
+      rounding: Double(8 + 2 * max(termCount, lineCount)) * 0x1p-52 * max(termSize, upper),
       cellCount: search.cellCount, lineCount: lineCount, largestJump: largestJump)
   }
 }

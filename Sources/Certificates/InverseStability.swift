@@ -135,6 +135,9 @@ public struct InverseStability: Sendable {
     let slack = 4 * tolerance * (1 + Self.largestParameter(network, other))
     let holds = matching.distance <= bound + slack
     var reasons = space.reasons
+    if (network.outputBias ?? []) != (other.outputBias ?? []) {
+      reasons.append("output biases differ, which gradients do not see")
+    }
     if incidence.beta == .infinity {
       reasons.append(
         "beta is infinite: \(incidence.columnCount) coefficients of directions, of which jumps "

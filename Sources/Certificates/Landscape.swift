@@ -97,6 +97,7 @@ public struct Landscape: Sendable {
     case .curvature:
       let value = Float((point.curvature?.smallestEigenvalue ?? 0) / certificate.lambda)
       return "no positive curvature is proven (smallest eigenvalue \(value) lambda)"
+    case .noWeights: return "there are no neurons"
     case .kink: return nil
     }
   }
@@ -105,9 +106,7 @@ public struct Landscape: Sendable {
 extension CriticalPoint {
   /// How far away it is, or how stationary the network, in words.
   fileprivate var accuracy: String {
-    guard curvature != nil else { return "" }
-    return existenceRadius.map { " within \(Float($0))" }
-      ?? ", stationary to \(Float(relativeSlope))"
+    existenceRadius.map { " within \(Float($0 + projectionDistance))" } ?? ""
   }
 
   /// Where a minimum lies, in words.
@@ -137,6 +136,9 @@ extension Certifier {
       of: network, kinkTolerance: kinkTolerance, denseLimit: denseLimit)
     var share = effort
     share.seconds *= 0.5
+    // What is said of a minimum nearby is asked of the network moved to its hyperplanes.
+    let isMoved = point.isStrictMinimum && point.projectionDistance > 0
+    let network = isMoved ? point.moved : network
     let certificate = try certify(network, gates: nil, targetGap: targetGap, effort: share)
     if certificate.isEstablished, network.geometry.patchDimension > 2 { share.method = .spectral }
     let norm = try dualNorm(of: network, relativeTolerance: 1e-6, effort: share)

@@ -25,6 +25,8 @@ struct PatchLines {
     var line: Int
     /// Its length.
     var length: Double
+    /// Distance of its unit normal from that of the line.
+    var distance = 0.0
   }
 
   /// The lines in the order in which filters and positions meet them.
@@ -97,7 +99,9 @@ struct PatchLines {
         || Self.distance(lines[$0], candidate, -1) <= tolerance
     }
     if let found {
-      rows.append(Row(line: found, length: length))
+      let distance = min(
+        Self.distance(lines[found], candidate, 1), Self.distance(lines[found], candidate, -1))
+      rows.append(Row(line: found, length: length, distance: distance))
     } else {
       table.insert(lines.count, at: abs(projection))
       rows.append(Row(line: lines.count, length: length))

@@ -10,45 +10,47 @@ struct PointAnalysis {
   var neurons: [Int] = []
   /// Numbers of the neurons left out.
   var zeroNeurons: [Int] = []
+  /// The network of the system.
+  var moved: Network
   /// How far filters were moved to their faces.
   var projectionDistance = 0.0
   /// Norm of the weights of neurons left out.
   var lostWeight = 0.0
 
   init(_ system: SensitivitySystem, denseLimit: Int) {
-    (self.system, self.denseLimit) = (system, denseLimit)
+    (self.system, self.denseLimit, moved) = (system, denseLimit, system.network)
   }
-
-  private var isSquared: Bool { system.loss is SquaredLoss }
 
   func point(
     _ lines: EssentialRows, neuronCount: Int, determinant: DeterminantIdentity?
   ) throws -> CriticalPoint {
     let slopes = system.slope()
-    let slope = BLAS.norm([BLAS.norm(slopes), system.lambda * lostWeight])
+    let sizes = system.jacobianBounds()
+    let slope =
+      BLAS.norm([BLAS.norm(slopes), system.lambda * lostWeight])
+      + system.slopeRounding(sizes)
     let curvature = system.count > 0 ? try CurvatureBounds(system, denseLimit: denseLimit) : nil
     let kinks = try system.kinks()
     let relativeSlope = relativeSlope(slopes)
     let radii = Radii(
       system, lines, slope: slope, curvature: curvature?.proven ?? 0,
-      sigma: (curvature?.lossCurvature ?? 0).squareRoot(), isSquared: isSquared)
+      sigma: (curvature?.lossCurvature ?? 0).squareRoot(), sizes)
     let (imbalance, unbalanced) = imbalance()
     var obstacles = zeroNeurons.map { CriticalPoint.Obstacle.zeroNeuron($0) }
     if system.network.outputBias != nil, system.biasBasis.rows < system.outputs {
       obstacles.append(.freeOutputBias)
     }
-    if let curvature, curvature.proven <= 0 {
+    if curvature == nil { obstacles.append(.noWeights) }
+    if let curvature, !(curvature.proven > 0) {
       obstacles.append(isDependent(curvature) ? .dependentOutputs : .curvature)
     }
-    let isStationary =
-      isSquared && curvature.map({ $0.proven > 0 }) ?? false
-      ? radii.existence != nil : relativeSlope <= CriticalPoint.slopeTolerance
-    if !isStationary {
+    if curvature.map({ $0.proven > 0 }) ?? false, radii.existence == nil {
       obstacles.append(imbalance > 1e-6 ? .unbalanced(neuron: unbalanced) : .notStationary)
     }
     for (j, own) in Dictionary(grouping: kinks, by: \.neuron).sorted(by: { $0.key < $1.key }) {
       guard let curvature,
-        try isHeld(j, own, drift: radii.existence ?? 0, curvature)
+        let drift = radii.existence, system.faces[j].isWellConditioned,
+        try isHeld(j, own, drift: drift, curvature, sizes)
       else {
         obstacles.append(.kink(neuron: neurons[j]))
         continue
@@ -60,7 +62,7 @@ struct PointAnalysis {
       imbalance: imbalance, curvature: curvature, pieceRadius: radii.piece,
       isolationRadius: radii.isolation, convexityRadius: radii.convexity,
       existenceRadius: radii.existence, threshold: ResidualThreshold(system),
-      determinant: determinant, obstacles: obstacles)
+      determinant: determinant, moved: moved, obstacles: obstacles)
   }
 
   /// Whether the smallest eigenvalue is zero up to rounding since outputs of neurons are dependent.
@@ -78,7 +80,8 @@ struct PointAnalysis {
     var result = lostWeight > 0 ? 1.0 : 0
     for (j, size) in sizes.enumerated() {
       let own = BLAS.norm(Array(slopes[system.offsets[j]..<system.offsets[j + 1]]))
-      result = max(result, own / (system.lambda * size))
+      let share = own / (system.lambda * size)
+      result = share <= result ? result : share.isNaN ? .infinity : share
     }
     let rest = BLAS.norm(Array(slopes[(system.offsets.last ?? 0)...]))
     let total = BLAS.norm(sizes)
@@ -99,14 +102,16 @@ struct PointAnalysis {
   /// weights and with the gradient of the loss. Where the multipliers found do not settle it, since others may or since some
   /// hyperplane does not hold alone, the slopes along all rays that leave them do, if these are not too many.
   private func isHeld(
-    _ j: Int, _ kinks: [Kink], drift: Double, _ curvature: CurvatureBounds
+    _ j: Int, _ kinks: [Kink], drift: Double, _ curvature: CurvatureBounds,
+    _ sizes: JacobianBounds
   ) throws -> Bool {
     let size =
       system.lambda + BLAS.norm(system.correlations[j].elements) + curvature.lossCurvature
       + normalCurvature(j)
     let largest = system.gradient.elements.reduce(0) { max($0, abs($1)) }
     let outer = BLAS.norm(Array(neuronWeights(j)))
-    let gradient = 2 * (curvature.lossCurvature / Double(system.patches.sampleCount)).squareRoot()
+    let gradient =
+      2 * system.lossBounds.curvature * sizes.largest / Double(system.patches.sampleCount)
     let rowSlope =
       drift
       * (largest * Double(system.outputs).squareRoot() + gradient * (outer + drift))
@@ -150,19 +155,30 @@ private struct Radii {
 
   init(
     _ system: SensitivitySystem, _ lines: EssentialRows, slope: Double, curvature mu: Double,
-    sigma: Double, isSquared: Bool
+    sigma: Double, _ sizes: JacobianBounds
   ) {
     piece = Self.pieceRadius(system, lines)
-    guard isSquared, mu > 0 else {
+    guard mu > 0, mu.isFinite else {
       (isolation, convexity, existence) = (nil, nil, nil)
       return
     }
     let kappa = system.responseBound()
-    let product = sigma * kappa
-    isolation = min(piece, product > 0 ? 2 * mu / (3 * product) : .infinity)
-    // 3 sigma kappa rho + (3/2) kappa^2 rho^2 = mu / 2
-    let root = (9 * product * product + 3 * kappa * kappa * mu).squareRoot()
-    let convexity = kappa > 0 ? mu / (3 * product + root) : .infinity
+    let convexity: Double
+    if system.loss is SquaredLoss {
+      let product = sigma * kappa
+      isolation = min(piece, product > 0 ? 2 * mu / (3 * product) : .infinity)
+      // 3 sigma kappa rho + (3/2) kappa^2 rho^2 = mu / 2
+      let root = (9 * product * product + 3 * kappa * kappa * mu).squareRoot()
+      convexity = kappa > 0 ? mu / (3 * product + root) : .infinity
+    } else {
+      // With b and g of `LossBounds`, s and k the largest Jacobian and second derivative of a sample's predictions, the
+      // Hessian changes by at most rho (3 b s k + g s^3) + rho^2 (b k^2 + g k s^2) / 2 = mu / 2.
+      let (b, g) = (system.lossBounds.curvature, system.lossBounds.change)
+      let (s, k) = (sizes.largest, sizes.largestSecond)
+      let (linear, square) = (3 * b * s * k + g * s * s * s, 0.5 * (b * k * k + g * k * s * s))
+      convexity = mu / (linear + (linear * linear + 2 * square * mu).squareRoot())
+      isolation = min(piece, convexity)
+    }
     self.convexity = convexity
     let distance = 2 * slope / mu
     existence = distance < min(convexity, piece) ? distance : nil

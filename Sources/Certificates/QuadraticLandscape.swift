@@ -45,6 +45,9 @@ public struct QuadraticLandscape: Sendable, Equatable {
   /// Margin for the rounding of the Hessian and of its eigenvalues.
   public let eigenvalueError: Double
 
+  /// Whether the network has an output bias, whose optimum the theorem says nothing of.
+  let hasOutputBias: Bool
+
   /// Whether there are more than `h` neurons of each sign for every window and output.
   public var hasEnoughNeurons: Bool { min(positiveCount, negativeCount) > order }
 
@@ -53,7 +56,7 @@ public struct QuadraticLandscape: Sendable, Equatable {
   /// - Parameter nuclearNorm: A bound on `sum_qt |M*_qt|_*` of some optimum; nil for `F(U) / lambda`.
   /// - Returns: The bound; nil too where `lambda` is 0 and no bound on the optimum is given.
   public func suboptimality(nuclearNorm: Double? = nil) -> Double? {
-    guard hasEnoughNeurons, isDense, smallestWeight > 0 else { return nil }
+    guard hasEnoughNeurons, isDense, smallestWeight > 0, !hasOutputBias else { return nil }
     guard let optimum = nuclearNorm ?? (lambda > 0 ? objective / lambda : nil) else { return nil }
     let excess = max(0, eigenvalueError - smallestEigenvalue) / (2 * smallestWeight)
     // <R, M_U> + lambda sum_j |u_j|^2 |W_j|_1, by the gradient or by |R|_2 alone.
@@ -100,7 +103,8 @@ extension Certifier {
       objective: value + penalty, regularizer: network.regularization, lambda: lambda,
       residualNorm: residual, gradientNorm: BLAS.norm(gradient.elements),
       radialSlope: 0.5 * BLAS.dot(network.filters.elements, gradient.elements),
-      smallestEigenvalue: eigenvalue, isDense: isDense, eigenvalueError: error)
+      smallestEigenvalue: eigenvalue, isDense: isDense, eigenvalueError: error,
+      hasOutputBias: network.outputBias != nil)
   }
 }
 

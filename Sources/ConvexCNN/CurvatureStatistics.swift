@@ -33,7 +33,7 @@ public struct CurvatureStatistics: Sendable, Equatable, Codable {
   }
 }
 
-/// Collects second derivatives along the steps of a run, of the objective and, with dropout, of what the step saw.
+/// Collects second derivatives along the steps of a run, of the objective and, with dropout, of the loss under the step's masks, over all samples.
 final class CurvatureMonitor {
   private let lines: ObjectiveLines
   private var whole: [Double] = []

@@ -125,6 +125,8 @@ extension FunctionDistance.Limit {
     case .cells(let lines, let bound):
       "\(lines) hyperplanes through one pixel may have "
         + (bound.map { "\($0)" } ?? "too many") + " cells; raise --max-cells"
+    case .merged(let lines):
+      "\(lines) hyperplanes stand for several that nearly coincide; lower --tolerance"
     case .rank(let lines):
       "\(lines) hyperplanes through one pixel are of too many dimensions to enumerate cells"
     }
@@ -145,9 +147,13 @@ extension DistanceResult.Comparison {
 extension DistanceResult {
   fileprivate var sentence: String {
     let low = "\(Float(lowerBound.value ?? 0))"
+    let error = rounding.value ?? 0
+    let isRounded = error > 1e-6 * (lowerBound.value ?? 0) && error > 0
     let function =
-      isExact
-      ? "As functions \(low) apart" : "As functions \(low) to \(Float(upperBound.value ?? 0)) apart"
+      (isExact
+        ? "As functions \(low) apart"
+        : "As functions \(low) to \(Float(upperBound.value ?? 0)) apart")
+      + (isRounded ? " up to rounding of \(Float(error))" : "")
     switch asGiven.verdict {
     case "pass": return "\(function); PASS: parameters are as close as inverse stability says."
     case "fail":

@@ -182,6 +182,9 @@ extension Model {
     study.kinkTolerance = Finite(kinkTolerance)
     study.polishStepCount = Finite(refined.map { Double($0.stepCount) })
     study.polishDistance = Finite(refined?.distance)
+    if let refined, refined.distance > 0 {
+      study.claim = "Of the network \(Float(refined.distance)) away in its weights: " + study.claim
+    }
     study.seconds = Finite(clock.total)
     return (landscape, study, landscape.escape.map { replacing(network: $0.network) })
   }

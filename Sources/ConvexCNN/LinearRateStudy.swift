@@ -129,11 +129,13 @@ extension LinearRateStudy {
     let promised = rate.map { rate in
       (0..<steps).reduce(certificate.residualNorm) { value, _ in value * rate }
     }
-    let isKept = certificate.isIssued && violation == nil
+    let isKept = certificate.isIssued && violation == nil && steps > 0
     func short(_ x: Double) -> String { "\(Float(x))" }
     let claim: String =
       if let violation {
         "The promised rate was broken at step \(violation): a bug, or rounding beyond its allowance."
+      } else if certificate.isIssued, steps == 0 {
+        "Promised before the run, but no step was made that could keep it."
       } else if let rate {
         "Promised before the run and kept in all \(steps) steps: the residual falls by a factor of at "
           + "most \(rate) each step."

@@ -25,7 +25,7 @@ struct CriticalPointTests {
     #expect(curvature.lowerBound > 0)
     #expect(curvature.lowerBound <= curvature.smallestEigenvalue)
     #expect(point.projectionDistance < 1e-14)
-    #expect(try #require(point.existenceRadius) < 1e-10)
+    #expect(try #require(point.existenceRadius) < 1e-8)
     let isGlobal = fixture.dualNormOverLambda == 1
     #expect(landscape.verdict == (isGlobal ? .global : .strictMinimumNotGlobal))
     #expect((landscape.escape == nil) == isGlobal)
