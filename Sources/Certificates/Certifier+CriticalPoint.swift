@@ -43,10 +43,7 @@ extension Certifier {
     let (moved, distance) = Self.projected(own, on: faces)
     for (j, (now, before)) in zip(moved.filterNorms, own.filterNorms).enumerated()
     where now < 0.9 * before || Self.crosses(own, moved, neuron: j, faces[j], lines) {
-      throw CertificateError(
-        place: "landscape, filter of neuron \(kept[j])",
-        expected: "hyperplanes within the kink tolerance that meet near the filter",
-        found: "hyperplanes that meet beyond others", advice: "Lower the kink tolerance.")
+      throw Self.misplaced(kept[j], found: "hyperplanes that meet beyond others")
     }
     let system = try SensitivitySystem(
       view.allPatches, weights: weights, network: moved, faces: faces, loss: loss, lambda: lambda,
@@ -69,12 +66,18 @@ extension Certifier {
     _ before: Network, _ after: Network, neuron j: Int, _ face: FaceCoordinates,
     _ lines: EssentialRows
   ) -> Bool {
-    let (old, new) = (Array(before.filters.row(j)), Array(after.filters.row(j)))
-    let own = Set(face.rowsOnLine.compactMap { $0.first.map { lines.lineOfRow[$0.row] } })
-    return (0..<lines.lineCount).contains { line in
-      let row = Array(lines.rows.row(line))
-      return !own.contains(line) && !(BLAS.dot(row, old) * BLAS.dot(row, new) > 0)
+    let sides = [before, after].map {
+      face.distances(of: Array($0.filters.row(j)), toOthersOf: lines)
     }
+    return !zip(sides[0], sides[1]).allSatisfy { $0 > 0 && $1 > 0 || $0 < 0 && $1 < 0 }
+  }
+
+  /// The error of a filter whose hyperplanes do not meet near it.
+  static func misplaced(_ neuron: Int, found: String) -> CertificateError {
+    CertificateError(
+      place: "landscape, filter of neuron \(neuron)",
+      expected: "hyperplanes within the kink tolerance that meet near the filter", found: found,
+      advice: "Lower the kink tolerance.")
   }
 
   /// The network with every filter moved to its face, and how far the weights move.

@@ -99,10 +99,7 @@ extension Certifier {
     let moved = projected(network, on: faces).network
     for (j, (now, before)) in zip(moved.filterNorms, network.filterNorms).enumerated()
     where now < 0.9 * before {
-      throw CertificateError(
-        place: "landscape, filter of neuron \(j)",
-        expected: "hyperplanes within the kink tolerance that meet near the filter",
-        found: "hyperplanes that meet far from it", advice: "Lower the kink tolerance.")
+      throw misplaced(j, found: "hyperplanes that meet far from it")
     }
     return moved
   }

@@ -143,6 +143,15 @@ struct FaceCoordinates {
     }
   }
 
+  /// Products of a filter with the rows of the hyperplanes that are not the face's, divided by the lengths of the rows.
+  func distances(of filter: [Double], toOthersOf lines: EssentialRows) -> [Double] {
+    let own = Set(rowsOnLine.compactMap { $0.first.map { lines.lineOfRow[$0.row] } })
+    return (0..<lines.lineCount).lazy.filter { !own.contains($0) }.map { line in
+      let row = Array(lines.rows.row(line))
+      return BLAS.dot(row, filter) / BLAS.norm(row)
+    }
+  }
+
   /// `sum_k P[q, k] x_ik` over the rows passed on, `[samples, a, h]`.
   func pooled(
     _ patches: PooledPatches, weights: Matrix, samples: Range<Int>

@@ -101,30 +101,15 @@ public struct ObjectiveLines: Sendable {
     return ObjectiveLine(
       value: value + lambda * start.weightDecay,
       slope: BLAS.dot(gradient.elements, first.elements) + lambda * along,
-      lossCurvature: BLAS.dot(first.elements, bent(first, at: predictions).elements),
+      lossCurvature: BLAS.dot(
+        first.elements,
+        loss.hessianProduct(at: predictions, direction: first).elements),
       residualCurvature: BLAS.dot(gradient.elements, second.elements),
       penaltyCurvature: lambda * square, squaredLength: square + BLAS.dot(bias, bias),
       higher: loss is SquaredLoss
         ? ObjectiveLine.Higher(
           cubic: BLAS.dot(first.elements, second.elements) / (2 * n),
           quartic: BLAS.dot(second.elements, second.elements) / (8 * n)) : nil)
-  }
-
-  /// The Hessian of the loss times a direction.
-  private func bent(_ direction: Matrix, at predictions: Matrix) -> Matrix {
-    var result = direction
-    predictions.elements.withUnsafeBufferPointer { f in
-      direction.elements.withUnsafeBufferPointer { d in
-        result.elements.withUnsafeMutableBufferPointer { out in
-          guard let f = f.baseAddress, let d = d.baseAddress, let out = out.baseAddress else {
-            return
-          }
-          loss.hessianProduct(
-            samples: 0..<loss.sampleCount, predictions: f, direction: d, into: out)
-        }
-      }
-    }
-    return result
   }
 
   private static func difference(_ a: Matrix, _ b: Matrix) -> Matrix {

@@ -190,11 +190,7 @@ private struct Radii {
     var result = Double.infinity
     for (j, face) in system.faces.enumerated() {
       let filter = Array(system.network.filters.row(j))
-      let own = Set(face.rowsOnLine.compactMap { $0.first.map { lines.lineOfRow[$0.row] } })
-      for line in 0..<lines.lineCount where !own.contains(line) {
-        let row = Array(lines.rows.row(line))
-        result = min(result, abs(BLAS.dot(row, filter)) / BLAS.norm(row))
-      }
+      result = face.distances(of: filter, toOthersOf: lines).reduce(result) { min($0, abs($1)) }
     }
     return result
   }

@@ -35,7 +35,8 @@ struct QuadraticCurvature {
       rows: neuronCount, columns: network.filters.columns, elements: vector)
     let responses = BLAS.product(patches.rows, .plain, network.filters, .transposed)
     let changes = BLAS.product(patches.rows, .plain, direction, .transposed)
-    let change = curved(predicted(responses, changes))
+    let change = loss.hessianProduct(
+      at: predictions, direction: predicted(responses, changes))
     var result = adjoint(pulled(slope), times: changes, direction: direction)
     let zero = Matrix(rows: neuronCount, columns: network.filters.columns)
     BLAS.add(
@@ -64,23 +65,6 @@ struct QuadraticCurvature {
     }
     guard m > 0 else { return Matrix(rows: n, columns: c) }
     return BLAS.product(features, .plain, network.outputWeights)
-  }
-
-  /// The Hessian of the loss by the predictions times a direction.
-  private func curved(_ direction: Matrix) -> Matrix {
-    var result = Matrix(rows: direction.rows, columns: direction.columns)
-    result.elements.withUnsafeMutableBufferPointer { out in
-      predictions.elements.withUnsafeBufferPointer { f in
-        direction.elements.withUnsafeBufferPointer { v in
-          guard let out = out.baseAddress, let f = f.baseAddress, let v = v.baseAddress else {
-            return
-          }
-          loss.hessianProduct(
-            samples: 0..<direction.rows, predictions: f, direction: v, into: out)
-        }
-      }
-    }
-    return result
   }
 
   /// `sum_qt P[q, k] W_j[q, t] dual[i, t]` for every patch and neuron, `[n K, m]`.

@@ -315,6 +315,13 @@ public struct Trainer: Sendable {
       estimatedGap: .nan, pricing: "none (the patterns of the start are kept)", phases: [])
   }
 
+  /// How filters are searched for.
+  private var searchSettings: CellGeneration.Settings {
+    var settings = CellGeneration.Settings(seed: configuration.seed)
+    if let maximum = configuration.maximumCells { settings.maximumNeurons = maximum }
+    return settings
+  }
+
   private func repair(
     _ problem: TrainingProblem, from start: Network?, _ observer: TraceObserver
   ) throws -> Solution {
@@ -323,9 +330,7 @@ public struct Trainer: Sendable {
         .usage, "--solver repair", expected: "a network to repair", found: "none",
         advice: "Name one with --start, or train with another solver.")
     }
-    var settings = CellGeneration.Settings(seed: configuration.seed)
-    if let maximum = configuration.maximumCells { settings.maximumNeurons = maximum }
-    let run = try MonotoneRepair(settings: settings, oracle: SweepOrSearch()).repair(
+    let run = try MonotoneRepair(settings: searchSettings, oracle: SweepOrSearch()).repair(
       start, on: problem,
       limits: limits(gap: configuration.gap, iterations: 10_000, seconds: descentSeconds),
       observer: observer)
@@ -340,8 +345,6 @@ public struct Trainer: Sendable {
   private func generateCells(
     _ problem: TrainingProblem, _ images: Tensor, from start: Network?, _ observer: TraceObserver
   ) throws -> Solution {
-    var settings = CellGeneration.Settings(seed: configuration.seed)
-    if let maximum = configuration.maximumCells { settings.maximumNeurons = maximum }
     let states = try checkpoint.map {
       try TrainingCheckpoint(
         folder: $0, configuration: configuration, problem: problem, images: images, start: start,
@@ -353,7 +356,7 @@ public struct Trainer: Sendable {
         isInterrupted() || flag.isSet
       }
     }
-    let run = try CellGeneration(settings: settings, oracle: SweepOrSearch()).solve(
+    let run = try CellGeneration(settings: searchSettings, oracle: SweepOrSearch()).solve(
       problem, start: start, limits: limits, from: states?.resumed(), observer: observer,
       keep: states?.keep)
     try states?.finish(run.status.rawValue)

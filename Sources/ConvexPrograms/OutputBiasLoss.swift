@@ -269,6 +269,13 @@ extension Loss {
       }
     }
   }
+
+  /// The product of the Hessian at some predictions with a direction.
+  package func hessianProduct(at predictions: Matrix, direction: Matrix) -> Matrix {
+    var product = direction
+    replaceByHessianProduct(&product, at: predictions)
+    return product
+  }
 }
 
 extension Matrix {

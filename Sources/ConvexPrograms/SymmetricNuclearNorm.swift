@@ -20,10 +20,11 @@ public struct SymmetricNuclearNorm: Regularizer {
 
   /// The matrix of a block and a column, shape `[h, h]`.
   public func matrix(block: Int, column: Int, of weights: Matrix) -> Matrix {
-    let size = SymmetricCoordinates.count(order: order)
-    return SymmetricCoordinates.matrix(
-      order: order, from: weights.elements, start: block * size * weights.columns + column,
-      stride: weights.columns)
+    blocks.matrix(block: block, column: column, of: weights)
+  }
+
+  private var blocks: SymmetricBlocks {
+    SymmetricBlocks(count: blockCount, order: order, threads: threads)
   }
 
   /// The sum of absolute eigenvalues; not a number when an entry is not finite.
@@ -45,24 +46,14 @@ public struct SymmetricNuclearNorm: Regularizer {
   ///
   /// - Complexity: O(`h^3`) per matrix.
   public func prox(_ weights: inout Matrix, step: Double) -> Double {
-    let (c, size) = (weights.columns, SymmetricCoordinates.count(order: order))
-    let input = weights
-    let results = perMatrix(c) { block, column in
-      thresholded(matrix(block: block, column: column, of: input), step: step)
-    }
-    var sum = 0.0
-    for (index, result) in results.enumerated() {
-      let start = index / max(1, c) * size * c + index % max(1, c)
-      SymmetricCoordinates.put(result.matrix, into: &weights.elements, start: start, stride: c)
-      sum += result.norm
-    }
-    return sum
+    let results = blocks.map(weights) { thresholded($0, step: step) }
+    blocks.put(results.map(\.matrix), into: &weights)
+    return results.reduce(0) { $0 + $1.norm }
   }
 
   /// Eigenvalues of all matrices, columns of a block one after the other.
   private func spectra(_ weights: Matrix) -> [[Double]] {
-    perMatrix(weights.columns) { block, column in
-      let matrix = matrix(block: block, column: column, of: weights)
+    blocks.map(weights) { matrix in
       guard matrix.firstNonFiniteIndex == nil, let eigen = try? LAPACK.symmetricEigen(matrix)
       else { return [.nan] }
       return eigen.values
@@ -87,17 +78,5 @@ public struct SymmetricNuclearNorm: Regularizer {
       }
     }
     return (result, norm)
-  }
-
-  private func perMatrix<T>(_ columns: Int, _ body: (Int, Int) -> T) -> [T] {
-    let count = blockCount * columns
-    var results = [T?](repeating: nil, count: count)
-    results.withUnsafeMutableBufferPointer { results in
-      guard let base = results.baseAddress else { return }
-      Parallel.forEachChunk(of: count, chunk: 8, threads: threads) { _, range in
-        for index in range { base[index] = body(index / columns, index % columns) }
-      }
-    }
-    return results.compactMap { $0 }
   }
 }

@@ -23,10 +23,11 @@ public struct TraceLinkedCone: Regularizer {
 
   /// The matrix of a block and a column, shape `[d, d]`.
   public func matrix(block: Int, column: Int, of weights: Matrix) -> Matrix {
-    let size = SymmetricCoordinates.count(order: order)
-    return SymmetricCoordinates.matrix(
-      order: order, from: weights.elements, start: block * size * weights.columns + column,
-      stride: weights.columns)
+    blocks.matrix(block: block, column: column, of: weights)
+  }
+
+  private var blocks: SymmetricBlocks {
+    SymmetricBlocks(count: blockCount, order: order, threads: threads)
   }
 
   /// The sum of the last diagonal entries of matrices in the cone, which is not checked.
@@ -40,9 +41,7 @@ public struct TraceLinkedCone: Regularizer {
   /// `max(0, max_u (u, 1)' G (u, 1))` over unit `u`, the largest over the columns of each block.
   public func blockDualNorms(_ gradient: Matrix) -> [Double] {
     let c = gradient.columns
-    let norms = perMatrix(c) { block, column in
-      Self.largest(matrix(block: block, column: column, of: gradient))
-    }
+    let norms = blocks.map(gradient, Self.largest)
     return (0..<blockCount).map { b in
       norms[b * c..<(b + 1) * c].reduce(0) { $0.isNaN || $1 <= $0 ? $0 : $1 }
     }
@@ -52,17 +51,12 @@ public struct TraceLinkedCone: Regularizer {
   ///
   /// - Complexity: About 10 eigen-decompositions per matrix, O(`d^3`) each.
   public func prox(_ weights: inout Matrix, step: Double) -> Double {
-    let (c, size) = (weights.columns, SymmetricCoordinates.count(order: order))
-    let input = weights
-    let results = perMatrix(c) { block, column in
-      var matrix = matrix(block: block, column: column, of: input)
-      matrix[order - 1, order - 1] -= step
-      return Self.projected(matrix)
+    let results = blocks.map(weights) { matrix in
+      var moved = matrix
+      moved[order - 1, order - 1] -= step
+      return Self.projected(moved)
     }
-    for (index, result) in results.enumerated() {
-      let start = index / max(1, c) * size * c + index % max(1, c)
-      SymmetricCoordinates.put(result, into: &weights.elements, start: start, stride: c)
-    }
+    blocks.put(results, into: &weights)
     return value(weights)
   }
 
@@ -163,17 +157,5 @@ public struct TraceLinkedCone: Regularizer {
       $0 + (products[$1] == 0 ? 0 : products[$1] * products[$1] / distance($1, high))
     }
     return top + high + tail + form[h, h]
-  }
-
-  private func perMatrix<T>(_ columns: Int, _ body: (Int, Int) -> T) -> [T] {
-    let count = blockCount * columns
-    var results = [T?](repeating: nil, count: count)
-    results.withUnsafeMutableBufferPointer { results in
-      guard let base = results.baseAddress else { return }
-      Parallel.forEachChunk(of: count, chunk: 4, threads: threads) { _, range in
-        for index in range { base[index] = body(index / columns, index % columns) }
-      }
-    }
-    return results.compactMap { $0 }
   }
 }

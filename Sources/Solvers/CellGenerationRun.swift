@@ -68,7 +68,12 @@ struct CellGenerationRun {
       estimatedGap: estimatedGap, provenGap: provenGap, pricedNodeCount: pricedNodeCount,
       isPricingExact: isPricingExact,
       rounds: round, cellCount: problem.patternCount(of: network.filters),
-      phases: ["pricing", "all cells", "master", "polish", "newton"].map { ($0, seconds[$0] ?? 0) })
+      phases: phases)
+  }
+
+  /// Seconds per phase.
+  var phases: [(name: String, seconds: Double)] {
+    ["pricing", "all cells", "master", "polish", "newton"].map { ($0, seconds[$0] ?? 0) }
   }
 
   /// The rounds up to the first end of the search, from a checkpoint if there is one.

@@ -107,9 +107,7 @@ public struct MonotoneRepair: Sendable {
       provenGap: run.provenGap, pricedNodeCount: run.pricedNodeCount,
       isPricingExact: run.isPricingExact,
       cellCount: problem.patternCount(of: run.network.filters),
-      phases: ["pricing", "all cells", "master", "polish", "newton"].map {
-        ($0, run.seconds[$0] ?? 0)
-      })
+      phases: run.phases)
   }
 
   private func rounds(

@@ -146,12 +146,3 @@ struct SimplicialMaster {
     return nil
   }
 }
-
-extension Loss {
-  /// The product of the Hessian with a direction.
-  func hessianProduct(at predictions: Matrix, direction: Matrix) -> Matrix {
-    var product = direction
-    replaceByHessianProduct(&product, at: predictions)
-    return product
-  }
-}
