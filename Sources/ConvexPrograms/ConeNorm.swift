@@ -107,8 +107,11 @@ public struct SignedFeatureMap: DenselyStored {
 
 extension ConeProgram {
   /// The program in the composite form, over the same points.
+  ///
+  /// - Precondition: The cones have facets of their own: the cells were not given.
   public var composite: CompositeProgram {
-    CompositeProgram(
+    precondition(given == nil, "ConeProgram: no composite form over \(coneCount) given cells")
+    return CompositeProgram(
       map: SignedFeatureMap(map: map), loss: problem.loss,
       regularizer: ConeNorm(cones: cones, threads: problem.threads), lambda: problem.lambda)
   }

@@ -13,8 +13,10 @@ public import Tensors
 public struct ConeProgram: Sendable {
   /// The problem the program was made of.
   public let problem: TrainingProblem
-  /// Cone of each block, `P` of them.
+  /// Cone of each block by its facets, `P` of them; none for a program over given cells, which share their rows.
   public let cones: [ActivationCone]
+  /// The cells, where they were given; nil where cones have facets of their own.
+  package let given: GivenCells?
   /// Feature map `A` of shape `[n, P h]`.
   public let map: DenseFeatureMap
   /// Number of cells of the arrangement that the cones cover.
@@ -22,14 +24,17 @@ public struct ConeProgram: Sendable {
 
   /// A program over given cones.
   ///
-  /// - Precondition: The map has `h` features per cone.
+  /// - Precondition: The map has `h` features per cone, or per cell given.
   package init(
-    problem: TrainingProblem, cones: [ActivationCone], features: Matrix, cellCount: Int
+    problem: TrainingProblem, cones: [ActivationCone], features: Matrix, cellCount: Int,
+    given: GivenCells? = nil
   ) {
+    let count = given?.patterns.count ?? cones.count
     precondition(
-      features.columns == cones.count * problem.geometry.patchDimension,
-      "ConeProgram: \(features.columns) features for \(cones.count) cones")
+      features.columns == count * problem.geometry.patchDimension,
+      "ConeProgram: \(features.columns) features for \(count) cones")
     self.problem = problem
+    self.given = given
     self.cones = cones
     self.cellCount = cellCount
     map = DenseFeatureMap(features: features, threads: problem.threads)
@@ -40,8 +45,11 @@ public struct ConeProgram: Sendable {
     var changed = problem
     changed.lambda = lambda
     return ConeProgram(
-      problem: changed, cones: cones, features: map.features, cellCount: cellCount)
+      problem: changed, cones: cones, features: map.features, cellCount: cellCount, given: given)
   }
+
+  /// Number of cones `P`.
+  public var coneCount: Int { given?.patterns.count ?? cones.count }
 
   /// Patch dimension `h`.
   public var patchDimension: Int { problem.geometry.patchDimension }
@@ -58,7 +66,7 @@ public struct ConeProgram: Sendable {
 
   /// `sum_b |v_b| + |w_b|`.
   public func regularization(of point: Matrix) -> Double {
-    GroupNorm(blockCount: 2 * cones.count).value(point)
+    GroupNorm(blockCount: 2 * coneCount).value(point)
   }
 
   /// The objective at a point of the cones.
@@ -71,10 +79,12 @@ public struct ConeProgram: Sendable {
   /// - Parameter dual: Dual point `nu` of shape `[n, 1]`.
   /// - Returns: The norm of the longest projection of `+-A_b' nu` on its cone.
   /// - Complexity: O(`n P h`) and `2 P` projections.
+  /// - Accuracy: Over given cells never too small but by rounding.
   public func dualNorm(of dual: Matrix) -> Double { dualNorm(slope: map.adjoint(dual).elements) }
 
   /// The dual norm from the slope `A' nu`.
   package func dualNorm(slope: [Double]) -> Double {
+    if let projections = cellProjections() { return projections.dualNorm(slope: slope) }
     let h = patchDimension
     let chunk = 256
     var largest = [Double](repeating: 0, count: (cones.count + chunk - 1) / chunk)
@@ -113,17 +123,19 @@ public struct ConeProgram: Sendable {
 
   /// The balanced network of a point: a neuron for each nonzero block.
   ///
-  /// Its objective equals the program's at a point of the cones.
+  /// Its objective equals the program's at a point of the cones. Over given cells the filters are moved strictly inside,
+  /// which the objective counts (`init(problem:gates:)`).
   public func network(from point: Matrix) throws -> Network {
     let h = patchDimension
     var (filters, weights): ([Double], [Double]) = ([], [])
-    for b in 0..<2 * cones.count {
-      let block = point.elements[b * h..<(b + 1) * h]
-      let norm = BLAS.norm(Array(block))
+    for b in 0..<2 * coneCount {
+      var block = Array(point.elements[b * h..<(b + 1) * h])
+      if let given { block = given.inside(block, cell: b % coneCount) }
+      let norm = BLAS.norm(block)
       guard norm > 0 else { continue }
       let root = norm.squareRoot()
       filters += block.map { $0 / root }
-      weights.append(b < cones.count ? root : -root)
+      weights.append(b < coneCount ? root : -root)
     }
     return try Network(
       geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
@@ -142,11 +154,22 @@ public struct ConeProgram: Sendable {
     var point = zero
     for j in 0..<network.neuronCount {
       let filter = Array(network.filters.row(j))
-      let b = try cones.place(ofFilter: j, filter)
+      let b = try place(ofFilter: j, filter)
       let weight = network.outputWeights[j, 0]
-      let block = weight >= 0 ? b : cones.count + b
+      let block = weight >= 0 ? b : coneCount + b
       for e in 0..<h { point.elements[block * h + e] += abs(weight) * filter[e] }
     }
     return point
+  }
+
+  private func place(ofFilter neuron: Int, _ filter: [Double]) throws -> Int {
+    guard let given else { return try cones.place(ofFilter: neuron, filter) }
+    guard let place = given.cell(of: filter) else {
+      throw ProgramError(
+        place: "network filter \(neuron)",
+        expected: "a filter in one of the \(coneCount) cells given", found: "one in none of them",
+        advice: "Give its cell too, or start from a network over these cells.")
+    }
+    return place
   }
 }

@@ -9,6 +9,10 @@ public import Tensors
 /// order `min(n, active coordinates)`, whatever the number of cells. `p` is exact: blocks are exactly zero or exactly on
 /// the faces of their cones, and every point returned is feasible.
 ///
+/// Over given cells, whose cones may have thousands of rows, projections add the rows that they need (`CellProjections`).
+/// Measured in CPU seconds to a gap of 1e-7 on 357 digits (3 and 8, squared loss): 3x3 filters, 50 cells of 11,791 rows 0.15;
+/// 8x8 filters, 91 cells of 357 rows 1.5.
+///
 /// Independent of cell generation: it never looks for filters, and its lower bound uses the exact dual norm over the
 /// cells of the program.
 ///

@@ -16,13 +16,18 @@ struct LagrangianPoint {
   /// `F - A p`, length `n`.
   let residual: [Double]
   private let center: Matrix
+  private let projections: CellProjections?
   private let sigma: Double
   private let value: Double
   private let dual: Matrix
   private let slope: [Double]
 
-  init(_ program: ConeProgram, predictions: Matrix, center: Matrix, sigma: Double) {
+  init(
+    _ program: ConeProgram, predictions: Matrix, center: Matrix, sigma: Double,
+    projections: CellProjections?
+  ) {
     self.predictions = predictions
+    self.projections = projections
     self.center = center
     self.sigma = sigma
     let problem = program.problem
@@ -30,10 +35,17 @@ struct LagrangianPoint {
     dual = gradient
     slope = program.map.adjoint(gradient).elements
     var proximal = program.zero
-    let active = Self.proximalPoint(
-      program, center: center.elements, slope: slope, sigma: sigma, into: &proximal.elements)
+    let active: [Int]
+    if let projections {
+      active = Self.proximalPoint(
+        program, projections, center: center.elements, slope: slope, sigma: sigma,
+        into: &proximal.elements)
+    } else {
+      active = Self.proximalPoint(
+        program, center: center.elements, slope: slope, sigma: sigma, into: &proximal.elements)
+    }
     var image = [Double](repeating: 0, count: problem.sampleCount)
-    let (h, count) = (program.patchDimension, program.cones.count)
+    let (h, count) = (program.patchDimension, program.coneCount)
     for block in active {
       Self.multiply(
         program, block % count, proximal.elements[block * h..<(block + 1) * h],
@@ -52,7 +64,7 @@ struct LagrangianPoint {
     _ block: Int, _ program: ConeProgram, _ center: [Double], _ slope: [Double], _ sigma: Double,
     into z: inout [Double]
   ) {
-    let (h, count) = (program.patchDimension, program.cones.count)
+    let (h, count) = (program.patchDimension, program.coneCount)
     let step = block < count ? -sigma : sigma
     for e in 0..<h {
       z[e] = center[block * h + e] + step * slope[(block % count) * h + e]
@@ -67,7 +79,7 @@ struct LagrangianPoint {
     into proximal: inout [Double]
   ) -> [Int] {
     let h = program.patchDimension
-    let blocks = 2 * program.cones.count
+    let blocks = 2 * program.coneCount
     let threshold = sigma * program.problem.lambda
     var isActive = [Bool](repeating: false, count: blocks)
     proximal.withUnsafeMutableBufferPointer { proximal in
@@ -80,7 +92,7 @@ struct LagrangianPoint {
           for block in range {
             argument(block, program, center, slope, sigma, into: &z)
             guard BLAS.dot(h, z, z).squareRoot() > threshold else { continue }
-            projector.project(z, onto: program.cones[block % program.cones.count])
+            projector.project(z, onto: program.cones[block % program.coneCount])
             guard projector.norm > threshold else { continue }
             isActive[block] = true
             let factor = 1 - threshold / projector.norm
@@ -92,6 +104,35 @@ struct LagrangianPoint {
     return isActive.indices.filter { isActive[$0] }
   }
 
+  /// Projections on given cells, shortened by `sigma lambda`.
+  ///
+  /// - Returns: Blocks that are not zero, in ascending order.
+  private static func proximalPoint(
+    _ program: ConeProgram, _ projections: CellProjections, center: [Double], slope: [Double],
+    sigma: Double, into proximal: inout [Double]
+  ) -> [Int] {
+    let h = program.patchDimension
+    let threshold = sigma * program.problem.lambda
+    let active = projections.project(
+      arguments(program, center, slope, sigma), longerThan: threshold)
+    for block in active {
+      let face = projections.face(of: block)
+      let factor = 1 - threshold / face.norm
+      for e in 0..<h { proximal[block * h + e] = factor * face.point[e] }
+    }
+    return active
+  }
+
+  /// The arguments of all blocks.
+  private static func arguments(
+    _ program: ConeProgram, _ center: [Double], _ slope: [Double], _ sigma: Double
+  ) -> [Double] {
+    let half = slope.count
+    return center.indices.map {
+      center[$0] + ($0 < half ? -sigma * slope[$0] : sigma * slope[$0 - half])
+    }
+  }
+
   /// The point after a Newton step, shortened until the dual objective falls; nil where rounding forbids progress.
   func descended(_ program: ConeProgram) -> LagrangianPoint? {
     guard let (direction, decrease) = newtonDirection(program), decrease > 0 else { return nil }
@@ -101,7 +142,8 @@ struct LagrangianPoint {
       var next = predictions
       BLAS.add(length, direction, to: &next.elements)
       guard next != predictions else { return nil }
-      let trial = LagrangianPoint(program, predictions: next, center: center, sigma: sigma)
+      let trial = LagrangianPoint(
+        program, predictions: next, center: center, sigma: sigma, projections: projections)
       // Where values drown in rounding a smaller residual decides.
       if trial.value < value - max(slack, 1e-4 * length * decrease) { return trial }
       let isClose = trial.value <= value + slack
@@ -173,17 +215,8 @@ struct LagrangianPoint {
   /// On a block with projection `y` on a face of its cone, `J = d d' + (1 - sigma lambda / |y|) (Q - d d')` with
   /// `d = y / |y|` and `Q` the projection on the span of the face.
   private func activeFactor(_ program: ConeProgram) -> Matrix {
-    let (h, count, n) = (program.patchDimension, program.cones.count, residual.count)
-    let threshold = sigma * program.problem.lambda
-    var projector = ConeProjector(dimension: h)
-    var z = [Double](repeating: 0, count: h)
-    var faces: [(cell: Int, vectors: [Double])] = []
-    for block in activeBlocks {
-      Self.argument(block, program, center.elements, slope, sigma, into: &z)
-      projector.project(z, onto: program.cones[block % count])
-      let shrinkage = max(0, 1 - threshold / projector.norm).squareRoot()
-      faces.append((block % count, Self.faceVectors(projector, shrinkage: shrinkage)))
-    }
+    let (h, n) = (program.patchDimension, residual.count)
+    let faces = projections.map { self.faces(program, $0) } ?? self.faces(program)
     var factor = Matrix(rows: n, columns: faces.reduce(0) { $0 + $1.vectors.count / h })
     var column = 0
     for face in faces {
@@ -193,6 +226,35 @@ struct LagrangianPoint {
       column += face.vectors.count / h
     }
     return factor
+  }
+
+  /// Cells and roots of `J` of the active blocks.
+  private func faces(_ program: ConeProgram) -> [(cell: Int, vectors: [Double])] {
+    let (h, count) = (program.patchDimension, program.coneCount)
+    let threshold = sigma * program.problem.lambda
+    var projector = ConeProjector(dimension: h)
+    var z = [Double](repeating: 0, count: h)
+    return activeBlocks.map { block in
+      Self.argument(block, program, center.elements, slope, sigma, into: &z)
+      projector.project(z, onto: program.cones[block % count])
+      let shrinkage = max(0, 1 - threshold / projector.norm).squareRoot()
+      return (block % count, Self.faceVectors(projector, shrinkage: shrinkage))
+    }
+  }
+
+  /// Cells and roots of `J` of the active blocks over given cells.
+  private func faces(
+    _ program: ConeProgram, _ projections: CellProjections
+  ) -> [(cell: Int, vectors: [Double])] {
+    let threshold = sigma * program.problem.lambda
+    // Projections since may have moved the faces.
+    let active = projections.project(
+      Self.arguments(program, center.elements, slope, sigma), longerThan: threshold)
+    return active.map { block in
+      let face = projections.face(of: block)
+      let shrinkage = max(0, 1 - threshold / face.norm).squareRoot()
+      return (block % program.coneCount, face.spanRoots(shrinkage: shrinkage))
+    }
   }
 
   /// Rows `V` with `V' V = d d' + s^2 (Q - d d')`, for the direction `d` and the face `Q` of the last projection.

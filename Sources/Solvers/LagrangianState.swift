@@ -8,16 +8,19 @@ struct LagrangianState {
   private var predictions: Matrix
   private var sigma: Double
   private let leastSigma: Double
+  /// Projections on given cells with what they know of earlier ones; nil where cones have facets.
+  private let projections: CellProjections?
   /// Largest `sigma lambda`, in lengths of the longest block.
   private var largestRatio = 1e6
 
   init(_ program: ConeProgram, start: Matrix) {
     x = start
+    projections = program.cellProjections()
     predictions = program.predictions(of: start)
     // The square of the largest block norm of A, a scale of the curvature of the loss in a block.
     let features = program.map.features
     let h = program.patchDimension
-    var squares = [Double](repeating: 0, count: program.cones.count)
+    var squares = [Double](repeating: 0, count: program.coneCount)
     for i in 0..<features.rows {
       for (b, _) in squares.enumerated() {
         for e in b * h..<(b + 1) * h { squares[b] += features[i, e] * features[i, e] }
@@ -31,7 +34,7 @@ struct LagrangianState {
   /// Number of blocks of the center that are not zero.
   func activeBlockCount(_ program: ConeProgram) -> Int {
     let h = program.patchDimension
-    return (0..<2 * program.cones.count).count { b in
+    return (0..<2 * program.coneCount).count { b in
       x.elements[b * h..<(b + 1) * h].contains { $0 != 0 }
     }
   }
@@ -40,7 +43,8 @@ struct LagrangianState {
   func measure(_ program: ConeProgram) -> FISTA.Solution {
     let problem = program.problem
     let (loss, gradient) = problem.loss.valueAndGradient(at: program.predictions(of: x))
-    let dualNorm = program.dualNorm(of: gradient)
+    let slope = program.map.adjoint(gradient).elements
+    let dualNorm = projections?.dualNorm(slope: slope) ?? program.dualNorm(slope: slope)
     let feasible = dualNorm > 0 ? problem.lambda / dualNorm : .infinity
     let bound = bestScaledDual(loss: problem.loss, gradient: gradient, largestScale: feasible)
     return FISTA.Solution(
@@ -60,7 +64,8 @@ struct LagrangianState {
   mutating func step(
     _ program: ConeProgram, newtonSteps: Int, growth: Double, isInterrupted: () -> Bool
   ) {
-    var trial = LagrangianPoint(program, predictions: predictions, center: x, sigma: sigma)
+    var trial = LagrangianPoint(
+      program, predictions: predictions, center: x, sigma: sigma, projections: projections)
     let origin = program.predictions(of: x)
     for _ in 0..<newtonSteps {
       let residual = BLAS.norm(trial.residual)
@@ -74,7 +79,7 @@ struct LagrangianState {
     x = trial.proximal
     predictions = trial.predictions
     // Proximal points are differences of vectors of length `sigma lambda`, which costs their last digits.
-    let longest = GroupNorm(blockCount: 2 * program.cones.count).blockDualNorms(x).max() ?? 0
+    let longest = GroupNorm(blockCount: 2 * program.coneCount).blockDualNorms(x).max() ?? 0
     let cap = longest > 0 ? largestRatio * longest / program.problem.lambda : .infinity
     sigma = min(sigma * growth, max(cap, leastSigma))
     round += 1
