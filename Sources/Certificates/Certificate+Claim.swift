@@ -22,7 +22,9 @@ extension Certificate {
   public var claim: String {
     switch verdict {
     case .outsideGivenCells(let neuron):
-      "Not proven: the gate of neuron \(neuron) has none of the patterns of \(scope), so nothing is claimed about this network."
+      subject == .relu
+        ? "Not proven: the filter of neuron \(neuron) lies in none of \(scope), so nothing is claimed about this network."
+        : "Not proven: the gate of neuron \(neuron) has none of the patterns of \(scope), so nothing is claimed about this network."
     case .nothingProven:
       "Nothing proven beyond the loss being non-negative (\(reasonForNoBound)). Global optimality is not proven."
     case .established, .gapAboveTarget:
@@ -80,6 +82,14 @@ extension Certificate {
           + "\(evidence).\(beyond)"
         : "Proven over \(scope): the objective is at most \(ratio) times the optimum of such filters "
           + "\(evidence).\(beyond) Global optimality is not proven."
+    }
+    if case .givenCells = scope {
+      let proof =
+        verdict == .established
+        ? "\(within) of the best ReLU network with filters in these cells"
+        : "the objective is at most \(ratio) times that of the best ReLU network with filters in these cells"
+      return "Proven over \(scope): \(proof), \(freedom) \(evidence). "
+        + "Other cells are not covered; global optimality is not proven."
     }
     if verdict == .established {
       return "Proven over \(scope): \(within) of the global optimum, \(freedom) \(evidence)."

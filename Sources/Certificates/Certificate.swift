@@ -14,7 +14,8 @@ public struct Certificate: Sendable, Equatable {
   public enum Scope: Sendable, Equatable, CustomStringConvertible {
     /// All networks of the architecture, whatever their filters.
     case allCells
-    /// Gated networks whose gates have the patterns given; the number counts distinct patterns.
+    /// Gated networks whose gates have the patterns given, or ReLU networks whose filters lie in the closures of the cells
+    /// given; the number counts distinct patterns.
     case givenCells(Int)
     /// All networks with filters in the span of as many leading directions of the patches.
     case leadingDirections(Int)
@@ -53,7 +54,8 @@ public struct Certificate: Sendable, Equatable {
     case gapAboveTarget
     /// No lower bound other than zero is proven.
     case nothingProven
-    /// A neuron's gate has none of the patterns given, so the bound is not about this network.
+    /// A neuron's gate has none of the patterns given, or its ReLU filter is not certainly in one of the cells given, so the
+    /// bound is not about this network.
     case outsideGivenCells(neuron: Int)
   }
 

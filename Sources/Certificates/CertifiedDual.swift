@@ -72,7 +72,8 @@ extension Certifier {
       neuronCount: network.neuronCount, targetGap: targetGap,
       verdict: verdict(
         objective: value + penalty, lower: lower,
-        outside: masks.flatMap { view.firstUnknown(among: $0) }, targetGap: targetGap),
+        outside: masks.flatMap { view.firstUnknown(among: $0) }
+          ?? view.firstOutside(of: network.filters), targetGap: targetGap),
       subject: view.subject)
     result.hasOutputBias = false
     return result

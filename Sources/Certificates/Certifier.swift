@@ -8,6 +8,7 @@ public import Tensors
 /// side scales the gradient of the loss at the predictions until an upper bound on its dual norm is at most `lambda`; weak
 /// duality then bounds the objective of every network of the class from below (`DualScale`). The dual norm is bounded
 ///
+/// - for ReLU networks over given cells exactly over these (`GivenCellsDualNorm`),
 /// - for gated networks exactly over the gates given, and for linear networks exactly over all filters
 ///   (`MaskedDualNorm`; with circular filters as large as the images `CircularDualNorm`, without patches),
 /// - for quadratic and polynomial networks over all filters by eigenvalues of second moments (`SecondMomentDualNorm`),
@@ -47,7 +48,8 @@ public struct Certifier: Sendable {
   ///
   /// - Parameters:
   ///   - network: The network to certify, whoever trained it.
-  ///   - gates: All gates of the gated program, `[P, h]`, used by the network or not; nil for other activations.
+  ///   - gates: All gates of the gated program, `[P, h]`, used by the network or not. For ReLU networks a gate in each of the
+  ///     cells that filters may lie in, whose patterns name the cells; nil for all filters. Nil for other activations.
   ///   - directions: Orthonormal directions `[r, h]` in whose span the filters of the class lie; nil for all filters.
   ///   - targetGap: Relative gap that the verdict asks for.
   ///   - effort: How hard to work on the bound for ReLU networks.
@@ -108,7 +110,8 @@ public struct Certifier: Sendable {
     let unrestricted = try norm.flatMap {
       try view.unrestrictedUpperBound(dual.point, restricted: $0.norm)
     }
-    let outside = masks.flatMap { view.firstUnknown(among: $0) }
+    let outside =
+      masks.flatMap { view.firstUnknown(among: $0) } ?? view.firstOutside(of: network.filters)
     let verdict = verdict(
       objective: value + penalty, lower: lower, outside: outside, targetGap: targetGap)
     var result = Certificate(
@@ -148,7 +151,7 @@ public struct Certifier: Sendable {
   ///   - geometry: How images are cut into patches.
   ///   - pooling: Pooling of the responses.
   ///   - activation: Activation of every neuron.
-  ///   - gates: All gates of the gated program, `[P, h]`; nil for other activations.
+  ///   - gates: All gates of the gated program, `[P, h]`, or a gate in each cell that ReLU filters may lie in; nil for all.
   ///   - hasOutputBias: Whether networks have an output bias; the gradient is then that at the best constants.
   /// - Returns: The bound, or nil where none is known (max pooling).
   /// - Throws: `CertificateError` when the data are not finite, shapes do not agree, or no constant is best since a class

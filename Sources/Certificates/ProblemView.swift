@@ -28,12 +28,12 @@ struct ProblemView {
   let scope: Certificate.Scope
   /// The architecture, as far as claims distinguish it.
   let subject: Certificate.Subject
-  /// Distinct patterns of the gates given, for gated networks.
+  /// Distinct patterns of the gates given, for gated networks and for ReLU networks over given cells.
   let masks: [[UInt64]]?
   /// What the view was made for.
   private let geometry: PatchGeometry
   private let pooling: Pooling
-  private let activation: Activation
+  let activation: Activation
   private let gates: Matrix?
   private let patternOfGate: [[Double]: [UInt64]]
 
@@ -54,6 +54,7 @@ struct ProblemView {
       circularImages == nil
       ? try PatchReader.windows(of: pooling, geometry: geometry) : .linear(.identity(1))
     let weights: Matrix? = if case .linear(let weights) = windows { weights } else { nil }
+    if activation == .relu, gates != nil { try Self.checkCells(weights, directions) }
     let allPatches = PooledPatches(
       rows: circularImages == nil
         ? try PatchReader.rows(of: images, geometry: geometry)
@@ -172,6 +173,17 @@ struct ProblemView {
   private func scaledBound(
     _ dual: Matrix, _ patches: PooledPatches, target: Double, hints: Matrix?, effort: BoundEffort
   ) throws -> DualNormBound? {
+    if activation == .relu, let masks {
+      guard case .linear(let weights) = windows, weights.rows * dual.columns == 1 else {
+        throw CertificateError(
+          place: "cells given", expected: "ReLU networks with one output and one window",
+          found: "\(dual.columns) outputs, \(windows.count) windows",
+          advice: "Certify the network over all cells.")
+      }
+      let norm = GivenCellsDualNorm.upperBound(
+        patches, weights: weights, masks: masks, dual: dual)
+      return DualNormBound(norm: norm, kind: .exact)
+    }
     let isReLU = subject == .relu || subject == .maxPooledReLU
     guard isReLU else {
       if let circularImages {
@@ -250,14 +262,24 @@ struct ProblemView {
     return patterns.filter { seen.insert($0).inserted }
   }
 
+  /// Refuses what has no bound over given cells.
+  private static func checkCells(_ weights: Matrix?, _ directions: Matrix?) throws {
+    guard weights == nil || directions != nil else { return }
+    throw CertificateError(
+      place: "cells given", expected: "linear pooling and filters in all directions",
+      found: weights == nil ? "max pooling" : "\(directions?.rows ?? 0) directions",
+      advice: "Certify the network over all cells.")
+  }
+
   private static func checkGates(
     _ gates: Matrix?, activation: Activation, dimension: Int
   ) throws {
-    guard (activation == .gated) == (gates != nil) else {
+    guard (activation == .gated) == (gates != nil) || activation == .relu else {
       throw CertificateError(
         place: "gates", expected: activation == .gated ? "all gates of the program" : "none",
         found: gates.map { "\($0.rows)" } ?? "none",
-        advice: "A gated network is certified over the gates given, any other over all filters.")
+        advice: "Gated networks are certified over the gates given, ReLU networks over given cells "
+          + "or all filters, any other over all filters.")
     }
     guard let gates else { return }
     guard gates.columns == dimension, gates.rows > 0 else {

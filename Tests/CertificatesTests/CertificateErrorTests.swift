@@ -95,7 +95,8 @@ struct CertificateErrorTests {
     }
     #expect(missing?.hasPrefix("gates: expected all gates of the program, found none.") == true)
     let unasked = message {
-      try certifier().certify(network(), gates: Matrix([[1, 0]]), targetGap: 0.1)
+      try certifier().certify(
+        network(activation: .linear), gates: Matrix([[1, 0]]), targetGap: 0.1)
     }
     #expect(unasked?.hasPrefix("gates: expected none, found 1.") == true)
     let wide = message {
