@@ -11,7 +11,7 @@ extension Model {
   ///
   /// `conv.weight` `[m, channels, height, width]` (`[m, channels, length]` for signals), `conv.bias` `[m]`,
   /// `head.weight` `[c, m * windows]` with column `j * windows + q`, `head.bias` `[c]`, gates likewise as `gates.weight` and `gates.bias`,
-  /// `cells.gates` `[P, h]`, `standardization.mean` and `standardization.scale`
+  /// `cells.gates` `[P, h]` (of gated networks, and of ReLU networks over given cells), `standardization.mean` and `standardization.scale`
   /// (`standardization.directions` for whitened patches, under filters of one pixel); flags and claim in the metadata.
   ///
   /// - Parameter path: Where the file is to be; it appears only when it is complete.
@@ -43,7 +43,7 @@ extension Model {
       tensors.append(("head.bias", Tensor(shape: [bias.count], elements: bias)))
     }
     if let own = network.gates { add(own, "gates") }
-    if let gates { add(matrix: gates, "cells.gates") }
+    if let all = gates ?? cellGates { add(matrix: all, "cells.gates") }
     if let whitening = standardization.whitening {
       let mean = Tensor(shape: [whitening.mean.count], elements: whitening.mean)
       tensors.append(("standardization.mean", mean))
@@ -130,6 +130,10 @@ extension Model {
     gates =
       isGated
       ? try reader.matrix("cells.gates", rows: nil, columns: geometry.patchDimension) : nil
+    // Networks made of one over given cells, as by pruning, may have left these.
+    if network.activation == .relu, reader.file["cells.gates"] != nil {
+      cellGates = try reader.matrix("cells.gates", rows: nil, columns: geometry.patchDimension)
+    }
     certificate = reader.certificate
   }
 }

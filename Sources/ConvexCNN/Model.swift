@@ -18,6 +18,8 @@ public struct Model: Sendable, Equatable {
   public let network: Network
   /// All gates of the gated program, `[P, h]`; nil for other activations.
   public let gates: Matrix?
+  /// A gate in each of the cells that a ReLU network was trained over, `[P, h]`; nil where it was over all cells.
+  public var cellGates: Matrix?
   /// What was proven, in the words and numbers of the certificate.
   public let certificate: [String: String]
 

@@ -102,19 +102,28 @@ struct PreparedTask {
     if let lifted = try liftedProgram(configuration) {
       let lambdaMax = lifted.composite.lambdaMax
       return CellPlan(
-        program: nil, allCells: nil, gates: nil, lambdaMax: lambdaMax,
+        program: nil, coneProgram: nil, gates: nil, lambdaMax: lambdaMax,
         lambda: try configuration.strength.value(lambdaMax: lambdaMax), lifted: lifted)
     }
+    var cellGates: Matrix?
+    if case .sample(let count) = configuration.cells, configuration.activation == .relu {
+      cellGates = try sampledGates(count, configuration)
+    }
     let all =
-      configuration.cells == .all && configuration.activation == .relu
-      ? try allCells(most: configuration.maximumCells) : nil
+      if let cellGates {
+        try givenCells(cellGates, configuration.cells)
+      } else if configuration.cells == .all, configuration.activation == .relu {
+        try allCells(most: configuration.maximumCells)
+      } else {
+        ConeProgram?.none
+      }
     let lambdaMax =
       all?.lambdaMax ?? program?.composite.lambdaMax
       ?? estimatedLambdaMax(base, seed: configuration.seed)
     let lambda = try configuration.strength.value(lambdaMax: lambdaMax)
     return CellPlan(
-      program: program, allCells: all?.with(lambda: lambda), gates: gates, lambdaMax: lambdaMax,
-      lambda: lambda)
+      program: program, coneProgram: all?.with(lambda: lambda), gates: gates,
+      lambdaMax: lambdaMax, lambda: lambda, cellGates: cellGates)
   }
 
   /// What a certificate needs of `cells(_:gates:)`, without the program where that is large and not needed.
@@ -122,11 +131,22 @@ struct PreparedTask {
   /// - Parameters:
   ///   - configuration: The model flags, with a strength.
   ///   - gates: Gates of a trained model; sampled ones otherwise.
+  ///   - cellGates: Gates that name the cells of a trained ReLU network; nil for all cells.
   /// - Returns: The plan; for linear networks with circular full-size filters it has no program.
   /// - Throws: As `cells(_:gates:)`, and `CertificateError` when the data are not finite.
   func cellsToCertify(
-    _ configuration: TrainingConfiguration, gates: Matrix?
+    _ configuration: TrainingConfiguration, gates: Matrix?, cellGates: Matrix? = nil
   ) throws -> CellPlan {
+    if let cellGates {
+      let bound = try Certifier(images: images, loss: loss, lambda: 0, threads: threads)
+        .lambdaMaxUpperBound(
+          geometry: geometry, pooling: pooling, activation: .relu, gates: cellGates,
+          hasOutputBias: configuration.outputBias)
+      let lambdaMax = bound ?? .infinity
+      return CellPlan(
+        program: nil, coneProgram: nil, gates: nil, lambdaMax: lambdaMax,
+        lambda: try configuration.strength.value(lambdaMax: lambdaMax), cellGates: cellGates)
+    }
     guard configuration.activation == .linear, subspace == nil,
       CircularProgram.isCircular(geometry, pooling),
       let lambdaMax = try Certifier(images: images, loss: loss, lambda: 0, threads: threads)
@@ -135,7 +155,7 @@ struct PreparedTask {
           hasOutputBias: configuration.outputBias)
     else { return try cells(configuration, gates: gates) }
     return CellPlan(
-      program: nil, allCells: nil, gates: nil, lambdaMax: lambdaMax,
+      program: nil, coneProgram: nil, gates: nil, lambdaMax: lambdaMax,
       lambda: try configuration.strength.value(lambdaMax: lambdaMax), isSingleCell: true)
   }
 
@@ -162,14 +182,33 @@ struct PreparedTask {
         .usage, "--cells all", expected: error.expected, found: error.found, advice: error.advice)
     }
   }
+
+  /// The program over the cells of gates.
+  ///
+  /// - Throws: `InputError` when the network has several outputs or windows, max pooling, an output bias or filters in a
+  ///   subspace.
+  private func givenCells(_ gates: Matrix, _ choice: CellChoice) throws -> ConeProgram {
+    guard subspace == nil else {
+      throw InputError(
+        .usage, "--filter-rank", expected: "no value with --cells \(choice.rawValue)",
+        found: "a rank", advice: "Leave one of the two flags out.")
+    }
+    do {
+      return try ConeProgram(problem: base, gates: gates)
+    } catch let error as ProgramError {
+      throw InputError(
+        .usage, "--cells \(choice.rawValue)", expected: error.expected, found: error.found,
+        advice: error.advice)
+    }
+  }
 }
 
 /// Over which cells a problem is solved, and how strongly it is regularized.
 struct CellPlan {
   /// The convex program of gated and linear networks; nil for ReLU.
   let program: GatedProgram?
-  /// The convex program of a ReLU network over all cells; nil where its cells are generated.
-  let allCells: ConeProgram?
+  /// The convex program of a ReLU network over all cells or given ones; nil where its cells are generated.
+  let coneProgram: ConeProgram?
   /// All gates of the program, nil unless gated.
   let gates: Matrix?
   /// Smallest strength whose solution is zero; a lower bound found by ascent where cells are generated.
@@ -180,15 +219,18 @@ struct CellPlan {
   var lifted: (any NetworkProgram)?
   /// Whether the network is linear, and no program was made.
   var isSingleCell = false
+  /// A gate in each cell that a ReLU network is confined to; nil where it is not.
+  var cellGates: Matrix?
 
   /// Number of cells of the program; 0 where cells are generated, and 1 where neurons are the same everywhere.
   var cellCount: Int {
-    gates?.rows ?? (program == nil && lifted == nil && !isSingleCell ? 0 : 1)
+    (gates ?? cellGates)?.rows ?? (program == nil && lifted == nil && !isSingleCell ? 0 : 1)
   }
 
   /// How `lambdaMax` was found.
   var lambdaMaxKind: String {
-    if allCells != nil { return "exact over all cells" }
+    if cellGates != nil { return "exact over these cells" }
+    if coneProgram != nil { return "exact over all cells" }
     if lifted != nil { return "exact" }
     return program == nil && !isSingleCell
       ? "a lower bound found by ascent" : "exact over these cells"

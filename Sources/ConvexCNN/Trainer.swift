@@ -84,14 +84,15 @@ public struct Trainer: Sendable {
     let certificate = try phases.time("certify") {
       try Certifier(images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
         .certify(
-          network, gates: cells.gates, directions: task.subspace?.directions,
+          network, gates: cells.gates ?? cells.cellGates, directions: task.subspace?.directions,
           targetGap: configuration.gap, effort: effort)
     }
     try requireUninterrupted("certify")
-    let model = Model(
+    var model = Model(
       configuration: configuration, samples: data.train.kind,
       standardization: task.standardization, lossName: task.loss.name, lambda: cells.lambda,
       network: network, gates: cells.gates, certificate: certificate.record)
+    model.cellGates = cells.cellGates
     let status = status(of: solution, certificate)
     var result = try phases.time("evaluate") {
       try TrainingResult(
@@ -137,13 +138,14 @@ public struct Trainer: Sendable {
 
   /// A start over other gates than the flags draw would make the recorded flags untrue.
   private func requireSameGates(_ start: Model, _ cells: CellPlan) throws {
-    guard start.gates != cells.gates else { return }
+    let own = start.gates ?? start.cellGates
+    guard own != cells.gates ?? cells.cellGates else { return }
     throw InputError(
       .usage, "--start",
       expected: "the gates that --cells \(configuration.cells.rawValue), --gates "
         + "\(configuration.gates.rawValue) and --seed \(configuration.seed) draw from these samples",
       found:
-        "\(start.gates?.rows ?? 0) others, of --cells \(start.configuration.cells.rawValue), "
+        "\(own?.rows ?? 0) others, of --cells \(start.configuration.cells.rawValue), "
         + "--gates \(start.configuration.gates.rawValue) and --seed \(start.configuration.seed)",
       advice: "Give --cells, --gates, --seed and the training samples of the model to start from.")
   }
@@ -178,15 +180,19 @@ public struct Trainer: Sendable {
     if certificate.isEstablished { return .solved }
     // A budget asks for another optimum than the certificate's.
     if configuration.frankWolfe.budget != nil { return solution.status }
-    return solution.status == .solved && configuration.activation == .relu
-      && configuration.cells == .generate ? .converged : solution.status
+    guard solution.status == .solved, configuration.activation == .relu else {
+      return solution.status
+    }
+    // Over given cells certificate and solver speak of the same optimum.
+    if configuration.samplesGates { return .stalled }
+    return configuration.cells == .generate ? .converged : .solved
   }
 
   private func solve(
     _ problem: TrainingProblem, _ cells: CellPlan, _ images: Tensor, from start: Network?,
     _ observer: TraceObserver
   ) throws -> Solution {
-    if let program = cells.allCells {
+    if let program = cells.coneProgram {
       return try solve(program, from: start, observer)
     }
     if let program = cells.lifted {
@@ -271,13 +277,15 @@ public struct Trainer: Sendable {
       isADMM
       ? try ADMM().solve(program.composite, from: first, limits: inner, observer: observer)
       : AugmentedLagrangian().solve(program, from: first, limits: inner, observer: observer)
+    let isGiven = program.cones.isEmpty
     // Filters on a facet may be shared between the cells on both sides; one neuron does the same.
     let network = try program.network(from: solution.point)
-      .joiningEqualNeurons(cosine: 1 - 1e-15)
     return Solution(
-      network: network, status: solution.status, cellCount: program.cellCount,
-      estimatedGap: solution.relativeGap,
-      pricing: "none (all cells are in the program)", phases: [])
+      network: isGiven ? network : network.joiningEqualNeurons(cosine: 1 - 1e-15),
+      status: solution.status, cellCount: program.cellCount, estimatedGap: solution.relativeGap,
+      pricing: isGiven
+        ? "none (the \(program.cellCount) cells given are in the program)"
+        : "none (all cells are in the program)", phases: [])
   }
 
   private func frankWolfe(

@@ -27,8 +27,13 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var strength = Strength.ratio(0.01)
   /// Where activation patterns come from; linear networks have a single pattern.
   public var cells = CellChoice.generate
-  /// How gates are chosen; only gated networks have them.
+  /// How gates are chosen, those of gated networks and those that name the cells of ReLU networks over given cells.
   public var gates = SamplingMethod.centered
+  /// Whether gates are drawn.
+  public var samplesGates: Bool {
+    if activation == .relu, case .sample = cells { return true }
+    return activation == .gated
+  }
   /// Number of leading directions of the patches that filters are restricted to; nil for all.
   public var filterRank: Int?
   /// Pixel standardization.
@@ -80,7 +85,7 @@ extension TrainingConfiguration: Codable {
       try container.encode(ratio, forKey: .lambdaRatio)
     }
     try container.encode(cells, forKey: .cells)
-    try container.encode(activation == .gated ? gates.rawValue : nil, forKey: .gates)
+    try container.encode(samplesGates ? gates.rawValue : nil, forKey: .gates)
     try container.encode(filterRank, forKey: .filterRank)
     try container.encode(standardize, forKey: .standardize)
     try container.encode(gap, forKey: .gap)

@@ -66,7 +66,8 @@ extension Model {
   ///   - data: Training samples in the units of the data, and held-out ones that are only evaluated.
   ///   - lambda: Regularization strength, nil for the model's.
   ///   - targetGap: Relative gap asked for.
-  ///   - effort: How hard to work on the bound for ReLU networks.
+  ///   - effort: How hard to work on the bound for ReLU networks. Networks over given cells are certified over these by the
+  ///     methods `automatic` and `exact`, over all cells by the others.
   ///   - multipliers: A proof that is checked instead of searching for a bound.
   ///   - ownCells: Whether to measure the network against the best one over its own cells, too.
   ///   - backend: Product used to find `lambdaMax` and for the accuracies; the certifier has its own.
@@ -84,7 +85,11 @@ extension Model {
     let (task, flags) = try phases.time("prepare") {
       try prepared(data, lambda: lambda, backend: backend, threads: threads)
     }
-    let cells = try phases.time("lambda") { try task.cellsToCertify(flags, gates: gates) }
+    // A network over given cells is certified over these, unless a bound over all filters is asked for.
+    let cellGates = [.automatic, .exact].contains(effort.method) ? cellGates : nil
+    let cells = try phases.time("lambda") {
+      try task.cellsToCertify(flags, gates: gates, cellGates: cellGates)
+    }
     let certificate = try phases.time("certify") {
       let certifier = Certifier(
         images: task.images, loss: task.loss, lambda: cells.lambda, threads: threads)
@@ -92,8 +97,8 @@ extension Model {
         return try certifier.certify(network, multipliers: multipliers, targetGap: targetGap)
       }
       return try certifier.certify(
-        network, gates: gates, directions: task.subspace?.directions, targetGap: targetGap,
-        effort: effort)
+        network, gates: gates ?? cellGates, directions: task.subspace?.directions,
+        targetGap: targetGap, effort: effort)
     }
     var result = try phases.time("evaluate") {
       try TrainingResult(
@@ -140,7 +145,7 @@ extension Model {
     flags.loss = lossName
     flags.strength = .lambda(lambda ?? self.lambda)
     // The certificate does not depend on where the network came from.
-    if flags.cells == .all { flags.cells = .generate }
+    if flags.activation == .relu { flags.cells = .generate }
     let task = try PreparedTask(
       flags, data.train, threads, standardization: standardization, backend: backend)
     return (task, flags)

@@ -11,7 +11,9 @@ struct CertifyCommand: ParsableCommand {
       --seed what is left after the split. Exit code 2 when --gap is given and not proven.
       For ReLU networks with up to 2 filter entries the bound is exact. For others the bound without \
       search comes first; where it misses --gap, a sweep over all cells or branch and bound goes on for \
-      --max-seconds (300 if not given). The bound of branch and bound holds whenever it ends.
+      --max-seconds (300 if not given). The bound of branch and bound holds whenever it ends. ReLU networks \
+      trained over given cells (--cells sample:P) are certified over these by auto and exact, over all cells by \
+      the other bounds.
       """)
 
   @Option(help: ArgumentHelp("The model.", valueName: "file.safetensors"))
@@ -155,7 +157,9 @@ struct CertifyCommand: ParsableCommand {
     let dimension = model.configuration.filterRank ?? model.network.geometry.patchDimension
     var available: [String] = []
     if model.network.activation == .relu {
-      if dimension <= (isLinearPooling ? 3 : 2) { available.append("exact") }
+      if dimension <= (isLinearPooling ? 3 : 2) || model.cellGates != nil {
+        available.append("exact")
+      }
       if dimension <= ConeSearch.largestDimension { available.append("branch") }
       if isLinearPooling { available += ["spectral", "sdp"] }
     } else if isLinearPooling {

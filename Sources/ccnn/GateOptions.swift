@@ -1,7 +1,7 @@
 import ArgumentParser
 import ConvexCNN
 
-/// How the gates of a gated network are chosen.
+/// How the gates of a gated network, or the cells of a ReLU network, are chosen.
 struct GateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -12,9 +12,15 @@ struct GateOptions: ParsableArguments {
   var gates: String?
 
   /// The way gates are chosen; what is wrong with the option is added to a list.
-  func checked(_ activation: Activation, _ problems: inout OptionProblems) -> SamplingMethod {
+  func checked(
+    _ configuration: TrainingConfiguration, _ problems: inout OptionProblems
+  ) -> SamplingMethod {
     guard let gates else { return .centered }
-    if activation != .gated {
+    let activation = configuration.activation
+    if activation == .relu, !configuration.samplesGates {
+      problems.exclude(
+        "--activation relu --cells \(configuration.cells.rawValue)", "--gates", given: gates)
+    } else if !configuration.samplesGates {
       problems.exclude("--activation \(activation.rawValue)", "--gates", given: gates)
     }
     let name = problems.choice(

@@ -49,7 +49,8 @@ struct ModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "generate (ReLU: cell generation with pricing), all (ReLU with one output and one window: all "
-        + "cells, enumerated) or sample:P (gated: P gates); linear networks take none. "
+        + "cells, enumerated) or sample:P (gated: P gates; for train also ReLU with one output and one window: filters in "
+        + "the closures of P cells, drawn as gates are); linear networks take none. "
         + "(default: generate)",
       valueName: "source"))
   var cells: String?
@@ -102,13 +103,13 @@ struct ModelOptions: ParsableArguments {
       problems.choice("--loss", $0, among: ["squared", "logistic", "softmax"])
     }
     result.strength = checkedStrength(&problems)
-    result.cells = checkedCells(result.activation, &problems)
-    if result.cells == .all, outputBias {
+    result.cells = checkedCells(result.activation, trains, &problems)
+    if result.activation == .relu, result.cells != .generate, outputBias {
       problems.add(
-        "--cells", value: "all", expected: "generate with --output-bias",
-        advice: "The program over all cells has no output bias; leave out one of the two flags.")
+        "--cells", value: result.cells.rawValue, expected: "generate with --output-bias",
+        advice: "Its program has no output bias; leave out one of the two flags.")
     }
-    result.gates = gateOptions.checked(result.activation, &problems)
+    result.gates = gateOptions.checked(result, &problems)
     result.standardize = checkedStandardization(&problems)
     problems.check("--filter-rank", filterRank, atLeast: 1)
     if let filterRank, result.activation != .relu {
@@ -117,6 +118,15 @@ struct ModelOptions: ParsableArguments {
         advice: "Leave the flag out, or train with --activation relu.")
     }
     result.filterRank = filterRank
+    if result.activation == .relu, result.samplesGates {
+      problems.exclude("--cells \(result.cells.rawValue)", "--filter-rank", given: filterRank)
+      if pooling.hasPrefix("max") {
+        problems.add(
+          "--pooling", value: pooling,
+          expected: "average or sum with --cells \(result.cells.rawValue)",
+          advice: "Max pooling goes with --cells generate or all.")
+      }
+    }
     if result.activation != .relu, pooling.hasPrefix("max") {
       problems.add(
         "--pooling", value: pooling, expected: "average, sum or none with \(activation)",
@@ -165,7 +175,7 @@ struct ModelOptions: ParsableArguments {
   }
 
   private func checkedCells(
-    _ activation: Activation, _ problems: inout OptionProblems
+    _ activation: Activation, _ trains: Bool, _ problems: inout OptionProblems
   ) -> CellChoice {
     guard activation == .relu || activation == .gated || cells == nil else {
       problems.add(
@@ -188,10 +198,11 @@ struct ModelOptions: ParsableArguments {
       problems.add(
         "--cells", value: value, expected: "sample:P with --activation gated",
         advice: "Gates are fixed before training; for example --cells sample:64.")
-    case (.relu, .sample):
+    case (.relu, .sample) where !trains:
       problems.add(
-        "--cells", value: value, expected: "generate or all with --activation relu",
-        advice: "Fixed cells bind ReLU filters to cones; use --activation gated for sampled gates.")
+        "--cells", value: value, expected: "generate with --activation relu in this command",
+        advice: "ReLU networks over sampled cells are trained by ccnn train; gated networks take "
+          + "them here.")
     default: break
     }
     return choice

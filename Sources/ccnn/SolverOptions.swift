@@ -8,7 +8,7 @@ struct SolverOptions: ParsableArguments {
     name: [.customLong("solver"), .customLong("method")],
     help: ArgumentHelp(
       "cell-generation, frank-wolfe, semi-nmf or repair (relu with --cells generate; semi-nmf keeps the patterns "
-        + "of --start, or of 64 random neurons drawn by --seed; repair descends from --start and lets neurons enter until it is optimal), augmented-lagrangian or admm (relu with --cells all), proximal, admm or, with one output and window, augmented-lagrangian (gated and "
+        + "of --start, or of 64 random neurons drawn by --seed; repair descends from --start and lets neurons enter until it is optimal), augmented-lagrangian or admm (relu with --cells all), augmented-lagrangian (relu with --cells sample:P), proximal, admm or, with one output and window, augmented-lagrangian (gated and "
         + "linear), proximal (quadratic and polynomial), local "
         + "(quadratic: L-BFGS on filters with fixed output signs, h + 1 of each for every window and output, and escapes along "
         + "negative curvature). (default: the first that fits)",
@@ -65,6 +65,7 @@ struct SolverOptions: ParsableArguments {
   private static func solvers(for configuration: TrainingConfiguration) -> [SolverChoice] {
     switch (configuration.activation, configuration.cells) {
     case (.relu, .all): [.augmentedLagrangian, .admm]
+    case (.relu, .sample): [.augmentedLagrangian]
     case (.relu, _): [.cellGeneration, .frankWolfe, .semiNMF, .repair]
     case (.gated, _), (.linear, _): [.proximal, .admm, .augmentedLagrangian]
     case (.quadratic, _): [.proximal, .local]

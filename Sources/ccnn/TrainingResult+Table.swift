@@ -23,8 +23,8 @@ extension TrainingResult {
     table.add("relative gap", digits(relativeGap.value, "%.3g"))
     if bound != "exact", let estimate = estimatedGap.value {
       let origin =
-        model.cells == .all
-        ? "by the solver over all cells, not certified" : "by ascent, not proven"
+        model.solvesOverCells
+        ? "by the solver over its cells, not certified" : "by ascent, not proven"
       table.add("estimated gap", "\(digits(estimate, "%.3g")) \(origin)")
     }
     if let budgetGap = budgetGap.value {
@@ -62,6 +62,9 @@ extension TrainingResult {
 }
 
 extension TrainingConfiguration {
+  /// Whether cells were all in the program that was solved.
+  fileprivate var solvesOverCells: Bool { cells == .all || activation == .relu && samplesGates }
+
   /// The flags in a few words.
   var summary: String {
     var parts = [
@@ -73,7 +76,7 @@ extension TrainingConfiguration {
     if bias { parts.append("bias") }
     if outputBias { parts.append("output bias") }
     if let filterRank { parts.append("filter rank \(filterRank)") }
-    if activation == .gated {
+    if samplesGates {
       parts.append("cells \(cells.rawValue)")
       if gates != .centered { parts.append("gates \(gates.rawValue)") }
     }
