@@ -7,6 +7,10 @@ DESTDIR ?=
 TRAIN_FLAGS ?= --dataset digits --filter 3x3 --pooling average:2x2 --bias --loss softmax \
   --lambda-ratio 0.003 --gap 1e-2 --max-seconds 45
 
+# What `make bench-peers` runs; `all` without --quick takes about an hour.
+PEERS_FLAGS ?= all --quick
+PEERS_PYTHON := Benchmarks/.venv/bin/python
+
 APT_PACKAGES := pkg-config libfftw3-dev libopenblas-dev zlib1g-dev libpng-dev
 BREW_PACKAGES := fftw openblas zlib libpng pkg-config
 LIBRARIES := fftw3 openblas zlib libpng
@@ -26,13 +30,14 @@ ifdef CCNN_STRICT
   STRICT := --scratch-path .build-check --explicit-target-dependency-import-check error
 endif
 
-.PHONY: help train build test check lint bench docs install setup
+.PHONY: help train build test check lint bench bench-peers docs install setup
 
 help:
 	@echo 'make train    build, train a network on the digits, leave model, JSON and trace in runs/'
 	@echo 'make test     build and run all tests'
 	@echo 'make check    lint, then all tests with warnings and undeclared imports as errors'
 	@echo 'make bench    measure the three convolution backends (about a minute)'
+	@echo 'make bench-peers  compare with CVXPY, PyTorch, pyscnn, adelie in a virtual environment'
 	@echo 'make docs     write the API documentation to docs/ as a web site'
 	@echo 'make install  install bin/ccnn and share/convexcnn under PREFIX ($(PREFIX)); honours DESTDIR'
 	@echo 'make setup    only install what the package needs (Debian, Ubuntu), or say what to install'
@@ -56,6 +61,16 @@ lint: setup
 
 bench: setup
 	cd Benchmarks && swift run -c release Scaling convolution --quick
+
+# A peer that cannot be installed is left out; its rows say so.
+bench-peers: build
+	@test -x $(PEERS_PYTHON) || python3 -m venv Benchmarks/.venv
+	@grep -v '^[#-]' Benchmarks/Peers/requirements.txt | while read -r package; do \
+	  $(PEERS_PYTHON) -m pip install --quiet --constraint Benchmarks/Peers/requirements.txt \
+	    "$$package" || echo "make: $$package could not be installed; its rows are empty." >&2; \
+	done
+	cd Benchmarks && swift build -c release --product Peers
+	cd Benchmarks && .build/release/Peers $(PEERS_FLAGS)
 
 docs: setup
 	CCNN_DOCS=1 swift package --scratch-path .build-docs --allow-writing-to-directory docs \

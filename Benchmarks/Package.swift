@@ -22,5 +22,7 @@ let package = Package(
         .product(name: "Arrangements", package: "ConvexCNN"),
         .product(name: "Tensors", package: "ConvexCNN"),
       ]),
+    // Runs ccnn and its peers as programs: depends on nothing, builds in seconds.
+    .executableTarget(name: "Peers"),
   ]
 )
