@@ -65,10 +65,12 @@ bench: setup
 # A peer that cannot be installed is left out; its rows say so.
 bench-peers: build
 	@test -x $(PEERS_PYTHON) || python3 -m venv Benchmarks/.venv
-	@grep -v '^[#-]' Benchmarks/Peers/requirements.txt | while read -r package; do \
+	@grep -v '^#' Benchmarks/Peers/requirements.txt | while read -r package; do \
 	  $(PEERS_PYTHON) -m pip install --quiet --constraint Benchmarks/Peers/requirements.txt \
 	    "$$package" || echo "make: $$package could not be installed; its rows are empty." >&2; \
 	done
+	@$(PEERS_PYTHON) -m pip install --quiet --no-deps -r Benchmarks/Peers/requirements-loose.txt \
+	  || echo 'make: adelie could not be installed; its row is empty.' >&2
 	cd Benchmarks && swift build -c release --product Peers
 	cd Benchmarks && .build/release/Peers $(PEERS_FLAGS)
 

@@ -19,7 +19,7 @@ struct Referee {
   /// Slow contests and slow peers run once; the quick version leaves them out.
   ///
   /// - Returns: The outcomes of all rounds.
-  /// - Throws: `PeersError` when ccnn or the generator of the problem fails.
+  /// - Throws: `PeersError` when the generator of the problem or the list of cells fails.
   func standing(of contest: Contest) throws -> Standing {
     let folder = "\(options.folder)/\(contest.group)-\(contest.problem)-\(UUID().uuidString)"
     try prepare(contest, in: folder)
@@ -28,6 +28,8 @@ struct Referee {
     for round in 0..<(contest.isSlow ? 1 : options.repeats) {
       log("\(contest.title): round \(round + 1)")
       standing.ccnn.append(try measureTool(contest, in: folder))
+      // The peers need the files of ccnn.
+      guard standing.tool.seconds != nil else { return standing }
       for peer in peers where round == 0 || peer.pace == .repeated {
         standing.peers[peer.label, default: []].append(try measure(peer, of: contest, in: folder))
       }
@@ -65,8 +67,7 @@ struct Referee {
     let result = "\(folder)/result.json"
     let child = try tool(
       words + ["--output", output, "--json", result, "--threads", "1", "--quiet"])
-    try require(child, "ccnn \(contest.arguments.joined(separator: " "))")
-    if command == "path" {
+    if command == "path" && child.status == 0 {
       try keepGates(of: output, as: "\(folder)/model.safetensors")
     }
     return Outcome(ccnn: child, result: result)
