@@ -153,6 +153,12 @@ struct LagrangianPoint {
     return nil
   }
 
+  /// Whether a step was within rounding: the dual objective fell by no more than that, and the residual by less than a tenth.
+  func isStalled(since last: LagrangianPoint) -> Bool {
+    value >= last.value - 1e-15 * abs(value)
+      && BLAS.norm(residual) > 0.9 * BLAS.norm(last.residual)
+  }
+
   /// The direction `-(I + sigma U U' H)^{-1} r` with `U U' = A J A'`, `J` the derivative of the proximal map and `H` the
   /// Hessian of the loss, and the decrease that it promises.
   private func newtonDirection(

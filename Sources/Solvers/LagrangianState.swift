@@ -74,7 +74,9 @@ struct LagrangianState {
       guard residual > max(1e-3 * BLAS.norm(moved), 1e-15 * size), !isInterrupted(),
         let next = trial.descended(program)
       else { break }
+      let isStalled = next.isStalled(since: trial)
       trial = next
+      if isStalled { break }
     }
     x = trial.proximal
     predictions = trial.predictions
