@@ -1,11 +1,12 @@
 """One certificate for every peer, from the network that it returned and nothing else.
 
-Primal: the objective of the network itself, `relu(x . u)` or `1[x . g >= 0] x . u`, at its own weights.
-Dual: the residual (y - f)/n scaled until it is feasible, that is until no filter of any cell of the
-program correlates with it by more than lambda; the largest correlation is the norm of a projection on
-a cone (nonnegative least squares) or, for gated networks, a plain norm. gap = (primal - dual)/primal.
+Primal: the objective of the network itself, `relu(x . u)` or `1[x . g >= 0] x . u`, at its own
+weights. Dual: the residual (y - f)/n scaled until it is feasible, that is until no filter of any
+cell of the program correlates with it by more than lambda; the largest correlation is the norm of
+a projection on a cone (nonnegative least squares) or, for gated networks, a plain norm.
+gap = (primal - dual)/primal.
 
-    python certify.py --problem EX-2-20 --folder FOLDER --kind exact|relu|gated     of ccnn's own model
+    python certify.py --problem EX-2-20 --folder FOLDER --kind exact|relu|gated
 """
 
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 
 def cone_projection_norm(rows, vector):
-    """|projection of a vector on {u : rows u >= 0}|, by nonnegative least squares on the polar cone."""
+    """Norm of a vector's projection on {u : rows u >= 0}, by nonnegative least squares."""
     from scipy.optimize import nnls
 
     if (rows @ vector).min(initial=0.0) >= 0:
@@ -64,8 +65,8 @@ def relu_predictions(program, filters, weights):
 def certified(program, positive, negative=None):
     """Objective of the network of a point, and its gap.
 
-    `positive` and `negative` are `[cells, patchDimension]`; neurons have output weight +1 or -1. With
-    cones the filters count as ReLU neurons, without as gated ones.
+    `positive` and `negative` are `[cells, patchDimension]`; neurons have output weight +1 or -1.
+    With cones the filters count as ReLU neurons, without as gated ones.
     """
     penalty = np.linalg.norm(positive, axis=1).sum()
     if program.cones is None:

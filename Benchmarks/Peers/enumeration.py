@@ -2,13 +2,13 @@
 
     python enumeration.py --problem EX-3-10 --folder FOLDER --method vertices|linear-programs
 
-* `vertices`: rank 3 in NumPy; every vertex of the arrangement on the sphere is an intersection of two
-  planes, and the cells around it are those of the planes through it (in floating point).
+* `vertices`: rank 3 in NumPy; every vertex of the arrangement on the sphere is an intersection of
+  two planes, and the cells around it are those of the planes through it (in floating point).
 * `linear-programs`: the tree of Rada and Cerny (2018): rows are added one by one, and a linear
   program by HiGHS decides whether each sign of the next row cuts the cell so far.
 
-Both list one of two antipodal cells or both; `objective` is the number of all cells found, to compare
-with `ccnn enumerate`.
+`objective` is the number of all cells, both of an antipodal pair, to compare with
+`ccnn enumerate`.
 """
 
 import numpy as np
@@ -27,7 +27,8 @@ def distinct_lines(rows):
 def around(normals):
     """Sign vectors of the cells of a central arrangement in the plane."""
     angles = np.arctan2(normals[:, 0], -normals[:, 1])
-    angles = np.sort(np.unique(np.round(np.concatenate([angles, angles + np.pi]) % (2 * np.pi), 12)))
+    angles = np.concatenate([angles, angles + np.pi]) % (2 * np.pi)
+    angles = np.unique(np.round(angles, 12))
     middles = (angles + np.append(angles[1:], angles[0] + 2 * np.pi)) / 2
     directions = np.stack([np.cos(middles), np.sin(middles)], axis=1)
     return np.sign(directions @ normals.T).astype(np.int8)

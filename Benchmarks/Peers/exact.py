@@ -2,9 +2,9 @@
 
     python exact.py --problem EX-2-20 --folder FOLDER --solver CLARABEL|ECOS|SCS --rows facets|all
 
-Cells and facets come from `ccnn enumerate`; the time of listing them is not counted. `all` keeps one
-inequality per patch and cell, as a direct transcription of the theorem does; `facets` only those that
-bound the cell. The time includes CVXPY's compilation.
+Cells and facets come from `ccnn enumerate`; the time of listing them is not counted. `all` keeps
+one inequality per patch and cell, as a direct transcription of the theorem does; `facets` only
+those that bound the cell. The time includes CVXPY's compilation.
 """
 
 import certify

@@ -4,8 +4,8 @@
 
 * `clarabel`: CVXPY on the blocks, default accuracy.
 * `fista`: restarted FISTA on the blocks in NumPy, until the certified gap.
-* `scnn`: pyscnn's R-FISTA on the images (FC-38 only: its convolutional gates do not train), with its
-  tolerance on the squared subgradient.
+* `scnn`: pyscnn's R-FISTA on the images (FC-38 only: its convolutional gates do not train), with
+  its tolerance on the squared subgradient.
 """
 
 import certify
@@ -22,7 +22,8 @@ def by_clarabel(program, watch, _):
     count, cells, dimension = program.shape
     with watch:
         filters = cvxpy.Variable((cells, dimension))
-        loss = cvxpy.sum_squares(program.matrix @ cvxpy.vec(filters, order="C") - program.targets) / 2
+        predictions = program.matrix @ cvxpy.vec(filters, order="C")
+        loss = cvxpy.sum_squares(predictions - program.targets) / 2
         norms = cvxpy.sum(cvxpy.norm(filters, 2, axis=1))
         task = cvxpy.Problem(cvxpy.Minimize(loss + count * program.strength * norms))
         task.solve(solver="CLARABEL")
@@ -36,7 +37,7 @@ def shrunk(point, threshold):
 
 
 def by_fista(program, watch, options):
-    """FISTA with restarts by the sign of the momentum; certifies every 20 iterations, in the time."""
+    """FISTA with restarts by the sign of the momentum; certifies every 20 iterations."""
     matrix, targets = program.matrix, program.targets
     count, cells, dimension = program.shape
     note = "stopped by the iteration limit"
@@ -45,8 +46,9 @@ def by_fista(program, watch, options):
         point = ahead = np.zeros((cells, dimension))
         momentum = 1.0
         for iteration in range(1, 400_001):
-            slope = (matrix.T @ (matrix @ ahead.ravel() - targets) / count).reshape(cells, dimension)
-            following = shrunk(ahead - step * slope, step * program.strength)
+            slope = matrix.T @ (matrix @ ahead.ravel() - targets) / count
+            following = shrunk(
+                ahead - step * slope.reshape(cells, dimension), step * program.strength)
             if np.sum((ahead - following) * (following - point)) > 0:
                 momentum, ahead = 1.0, following
             else:

@@ -1,17 +1,20 @@
 """The problems that every peer solves, from the digits in `data/`.
 
-* `EX-h-n`: the first n row profiles of zeros (-1) and ones (+1) in a seeded order: signals of length
-  8 whose entries are row means, filters of h, sum pooling, lambda = 0.05 lambdaMax.
+* `EX-h-n`: the first n row profiles of zeros (-1) and ones (+1) in a seeded order: signals of
+  length 8 whose entries are row means, filters of h, sum pooling, lambda = 0.05 lambdaMax.
 * `CNN-38`: all 357 threes (-1) and eights (+1), 3x3 filters, sum pooling, lambda = 1e-2.
 * `FC-38`: the same images with one filter as large as the image, lambda = 1e-3.
 
 Pixels are divided by 16, so they lie in 0...1. Every objective is
 
-    (1/n) sum_i 1/2 (f(x_i) - y_i)^2 + lambda sum_j |u_j| |w_j|,    f(x) = sum_j w_j sum_k relu(x_k . u_j)
+    (1/n) sum_i 1/2 (f(x_i) - y_i)^2 + lambda sum_j |u_j| |w_j|
 
-or, for gated networks, `1[x_k . g_j >= 0] x_k . u_j` in place of the ReLU.
+with f(x) = sum_j w_j sum_k relu(x_k . u_j) or, for gated networks, 1[x_k . g_j >= 0] x_k . u_j in
+place of the ReLU.
 
-    python problems.py EX-2-20 FOLDER        writes FOLDER/images.npy and FOLDER/targets.npy for ccnn
+    python problems.py EX-2-20 FOLDER
+
+writes FOLDER/images.npy and FOLDER/targets.npy for ccnn.
 """
 
 import gzip
@@ -27,7 +30,7 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 
 @dataclass(frozen=True)
 class Problem:
-    """Images, targets, filter shape and regularization strength; `strength` None means 0.05 lambdaMax."""
+    """Images, targets, filter shape and lambda; `strength` None means 0.05 lambdaMax."""
 
     name: str
     images: np.ndarray  # [n, length] or [n, height, width]
@@ -41,7 +44,7 @@ class Problem:
 
     @property
     def patches(self):
-        """All patches as rows `[n * patchesPerSample, patchDimension]`, row i * patchesPerSample + k."""
+        """All patches as rows `[n * patchesPerSample, patchDimension]`, sample by sample."""
         windows = np.lib.stride_tricks.sliding_window_view(
             self.images, self.filter, axis=tuple(range(1, self.images.ndim)))
         return np.ascontiguousarray(windows).reshape(-1, int(np.prod(self.filter)))
@@ -52,7 +55,7 @@ class Problem:
         return "x".join(str(extent) for extent in self.filter)
 
     def blocks(self, patterns):
-        """Pooled masked patches `Z_b = S D_b M`, `[n, cells, patchDimension]`, of patterns `[rows, cells]`."""
+        """Pooled masked patches `[n, cells, patchDimension]` of patterns `[rows, cells]`."""
         patches = self.patches.reshape(self.sample_count, -1, int(np.prod(self.filter)))
         masks = patterns.reshape(self.sample_count, -1, patterns.shape[1]).astype(float)
         return np.einsum("nkb,nkh->nbh", masks, patches, optimize=True)
@@ -75,7 +78,8 @@ def read_idx(path):
 def images_of_digit(digit):
     """All images of a digit, `[count, 8, 8]` in 0...1, in the order of scikit-learn's file.
 
-    The two bundled parts keep that order, and the script that split them says which ranks went where.
+    The two bundled parts keep that order, and the script that split them says which ranks went
+    where.
     """
     specification = importlib.util.spec_from_file_location("make_digits", DATA / "make_digits.py")
     splitter = importlib.util.module_from_spec(specification)

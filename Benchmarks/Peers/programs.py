@@ -2,8 +2,8 @@
 
     minimize 1/(2n) |sum_b Z_b (v_b - w_b) - y|^2 + lambda sum_b (|v_b| + |w_b|)
 
-over v_b and w_b in the cone of cell b (ReLU), or with w = 0 and no cones (gated). Z_b are the pooled
-masked patches, n the number of images.
+over v_b and w_b in the cone of cell b (ReLU), or with w = 0 and no cones (gated). Z_b are the
+pooled masked patches, n the number of images.
 """
 
 import json
@@ -18,7 +18,7 @@ import problems
 
 @dataclass
 class Program:
-    """Blocks `[n, cells, patchDimension]`, one matrix of cone rows per cell (None: gated), strength."""
+    """Blocks `[n, cells, patchDimension]`, cone rows of each cell (None: gated), strength."""
 
     problem: problems.Problem
     patterns: np.ndarray
@@ -94,7 +94,9 @@ def sampled(problem, folder, is_gated):
     patterns = patches @ gates.T >= 0
     cones = None
     if not is_gated:
-        cones = [distinct_rows(signed(patterns, patches, cell)) for cell in range(patterns.shape[1])]
+        cones = [
+            distinct_rows(signed(patterns, patches, cell)) for cell in range(patterns.shape[1])
+        ]
     return Program(problem, patterns, problem.blocks(patterns), cones).with_strength()
 
 

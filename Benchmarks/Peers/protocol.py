@@ -43,7 +43,8 @@ def parser(description):
     options = argparse.ArgumentParser(description=description.splitlines()[0])
     options.add_argument("--problem", required=True, help="EX-h-n, CNN-38 or FC-38")
     options.add_argument("--folder", required=True, help="files of ccnn for this problem")
-    options.add_argument("--cpu-limit", type=int, default=900, help="CPU seconds before the kernel ends it")
+    options.add_argument(
+        "--cpu-limit", type=int, default=900, help="CPU seconds before the kernel ends it")
     return options
 
 

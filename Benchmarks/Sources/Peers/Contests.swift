@@ -113,6 +113,7 @@ enum Contests {
         .init(
           "torch Adam 1e-2", "training.py --optimizer adam --rate 1e-2 --width \(width)", .once),
         .init("torch SGD 1e-2", "training.py --optimizer sgd --rate 1e-2 --width \(width)", .once),
+        .init("torch SGD 1e-1", "training.py --optimizer sgd --rate 1e-1 --width \(width)", .once),
         .init("torch L-BFGS", "training.py --optimizer lbfgs --width \(width)", .once),
       ])
   }
