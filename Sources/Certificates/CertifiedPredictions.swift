@@ -96,10 +96,14 @@ struct CertifiedPredictions {
     var responses = BLAS.product(rows, .plain, filters, .transposed)
     activate(&responses, firstRow: first)
     var features = Matrix(rows: samples.count, columns: m * a)
-    for s in 0..<samples.count {
-      for j in 0..<m {
-        for q in 0..<a {
-          features[s, j * a + q] = pooled(responses, sample: s, neuron: j, window: q)
+    switch windows {
+    case .linear(let weights): addPooled(responses, weights, to: &features)
+    case .maximum(let windows):
+      for s in 0..<samples.count {
+        for j in 0..<m {
+          for (q, positions) in windows.enumerated() {
+            features[s, j * a + q] = largest(responses, sample: s, neuron: j, among: positions)
+          }
         }
       }
     }
@@ -128,21 +132,35 @@ struct CertifiedPredictions {
     }
   }
 
-  private func pooled(_ responses: Matrix, sample: Int, neuron: Int, window: Int) -> Double {
-    let (count, m) = (patches.patchesPerSample, responses.columns)
-    let start = sample * count * m + neuron
-    switch windows {
-    case .linear(let weights):
-      var sum = 0.0
-      for k in 0..<count {
-        let weight = weights.elements[window * count + k]
-        if weight != 0 { sum += weight * responses.elements[start + k * m] }
+  /// Adds `P[q, k] t_k` to feature `j a + q` of every sample, positions in order, skipping weights that are zero.
+  private func addPooled(_ responses: Matrix, _ weights: Matrix, to features: inout Matrix) {
+    let (count, m, a) = (patches.patchesPerSample, responses.columns, weights.rows)
+    let entries = (0..<a).flatMap { q in
+      (0..<count).compactMap { k in
+        let weight = weights[q, k]
+        return weight == 0 ? nil : (window: q, position: k, weight: weight)
       }
-      return sum
-    case .maximum(let windows):
-      var best = -Double.infinity
-      for k in windows[window] { best = max(best, responses.elements[start + k * m]) }
-      return best > -.infinity ? best : 0
     }
+    let sampleCount = features.rows
+    features.elements.withUnsafeMutableBufferPointer { features in
+      responses.elements.withUnsafeBufferPointer { responses in
+        for s in 0..<sampleCount {
+          for entry in entries {
+            let row = (s * count + entry.position) * m
+            let target = s * m * a + entry.window
+            for j in 0..<m { features[target + j * a] += entry.weight * responses[row + j] }
+          }
+        }
+      }
+    }
+  }
+
+  private func largest(
+    _ responses: Matrix, sample: Int, neuron: Int, among positions: [Int]
+  ) -> Double {
+    let start = sample * patches.patchesPerSample * responses.columns + neuron
+    var best = -Double.infinity
+    for k in positions { best = max(best, responses.elements[start + k * responses.columns]) }
+    return best > -.infinity ? best : 0
   }
 }

@@ -198,7 +198,7 @@ public struct Certifier: Sendable {
     return lambda / high * (1 - 1e-11)
   }
 
-  private func lowerBound(_ dual: DualDirection, norm: Double?) -> Double {
+  func lowerBound(_ dual: DualDirection, norm: Double?) -> Double {
     guard let norm, lambda > 0, !norm.isNaN else { return 0 }
     // The dual point is the rounded product s G, so the quotient gives way by more than that rounding.
     let limit = norm > 0 ? lambda / norm * (1 - 1e-12) : .infinity
@@ -226,6 +226,10 @@ public struct Certifier: Sendable {
 
   func check(_ network: Network, targetGap: Double) throws {
     try checkData()
+    try checkNetwork(network, targetGap: targetGap)
+  }
+
+  func checkNetwork(_ network: Network, targetGap: Double) throws {
     guard targetGap >= 0, targetGap.isFinite else {
       throw CertificateError(
         place: "target gap", expected: "a number not below 0", found: "\(targetGap)",
@@ -253,12 +257,16 @@ public struct Certifier: Sendable {
     }
   }
 
-  func checkData() throws {
+  func checkStrength() throws {
     guard lambda >= 0, lambda.isFinite else {
       throw CertificateError(
         place: "lambda", expected: "a finite number not below 0", found: "\(lambda)",
         advice: "Use the strength the network was trained with.")
     }
+  }
+
+  func checkData() throws {
+    try checkStrength()
     guard images.shape.count == 4, images.shape[0] == loss.sampleCount, images.shape[0] > 0 else {
       throw CertificateError(
         place: "images",

@@ -110,6 +110,15 @@ package struct PooledPatches: Sendable {
   ///   - size: Entries `a c` of a pooled correlation.
   /// - Returns: An absolute margin.
   func roundingMargin(mass: Double, size: Int) -> Double {
+    Self.roundingMargin(
+      mass: mass, size: size, sampleCount: sampleCount, patchesPerSample: patchesPerSample,
+      patchDimension: patchDimension)
+  }
+
+  /// The same margin for patches that are not all here.
+  static func roundingMargin(
+    mass: Double, size: Int, sampleCount: Int, patchesPerSample: Int, patchDimension: Int
+  ) -> Double {
     let terms = sampleCount + patchesPerSample + patchDimension + size + 8
     return 4 * Double(terms) * 0x1p-53 * mass
   }

@@ -65,6 +65,10 @@ public struct CompositeProgram: Sendable {
 
   /// Smallest strength whose solution is zero: the dual norm of `A' grad L(0)`.
   public var lambdaMax: Double {
+    if let gram = map as? GramFeatureMap, loss is SquaredLoss {
+      let scale = 1 / Double(max(1, gram.sampleCount))
+      return regularizer.dualNorm(gram.correlation) * scale
+    }
     let start = Matrix(rows: loss.sampleCount, columns: loss.outputCount)
     return regularizer.dualNorm(map.adjoint(loss.gradient(at: start)))
   }

@@ -59,6 +59,47 @@ public struct TrainingProblem: Sendable {
         found: "\(images.elements[index]) at index \(index)",
         advice: "Remove the sample or repair the data.")
     }
+    try self.init(
+      geometry: geometry, pooling: pooling, activation: activation, loss: loss, lambda: lambda,
+      hasOutputBias: hasOutputBias, threads: threads
+    ) {
+      try ConvolutionLayer(images: images, geometry: geometry, backend: backend, threads: threads)
+    }
+  }
+
+  /// A problem over samples that are read anew in every pass.
+  ///
+  /// - Parameters:
+  ///   - source: The `n` samples, which are taken to be finite.
+  ///   - geometry: How images are cut into patches.
+  ///   - pooling: Pooling of the responses.
+  ///   - activation: Activation of every neuron.
+  ///   - loss: Loss with the targets of the same samples.
+  ///   - lambda: Regularization strength, not negative.
+  ///   - hasOutputBias: Whether networks have an output bias, which no penalty counts.
+  ///   - threads: Threads that passes over the data use.
+  /// - Throws: As for images in memory.
+  public init(
+    source: any SampleSource, geometry: PatchGeometry, pooling: Pooling, activation: Activation,
+    loss: any Loss, lambda: Double, hasOutputBias: Bool = false, threads: Int = 1
+  ) throws {
+    guard source.sampleCount == loss.sampleCount else {
+      throw ProgramError(
+        place: "targets", expected: "\(source.sampleCount) (one per image)",
+        found: "\(loss.sampleCount)", advice: "Give as many labels as images.")
+    }
+    try self.init(
+      geometry: geometry, pooling: pooling, activation: activation, loss: loss, lambda: lambda,
+      hasOutputBias: hasOutputBias, threads: threads
+    ) {
+      try ConvolutionLayer(source: source, geometry: geometry, threads: threads)
+    }
+  }
+
+  private init(
+    geometry: PatchGeometry, pooling: Pooling, activation: Activation, loss: any Loss,
+    lambda: Double, hasOutputBias: Bool, threads: Int, layer: () throws -> ConvolutionLayer
+  ) throws {
     let zero = Matrix(rows: loss.sampleCount, columns: loss.outputCount)
     guard loss.value(at: zero).isFinite, lambda >= 0, lambda.isFinite else {
       throw ProgramError(
@@ -72,8 +113,7 @@ public struct TrainingProblem: Sendable {
         place: "pooling", expected: "average, sum or none", found: pooling.description,
         advice: "Gated and linear networks need a linear pooling.")
     }
-    layer = try ConvolutionLayer(
-      images: images, geometry: geometry, backend: backend, threads: threads)
+    self.layer = try layer()
     self.pooling = pooling
     poolingMap = map
     self.activation = activation

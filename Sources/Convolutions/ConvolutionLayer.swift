@@ -70,6 +70,25 @@ public final class ConvolutionLayer: Sendable {
     }
   }
 
+  /// A layer over samples that are read anew in every pass; nothing of the size of the data is kept.
+  ///
+  /// - Parameters:
+  ///   - source: The samples.
+  ///   - geometry: Where the filters look.
+  ///   - threads: Threads of `responses(of:)` and `adjoint(_:)`.
+  /// - Throws: `GeometryError.shapeMismatch` when samples have another shape than the geometry.
+  /// - Accuracy: The bits of the im2col backend without cached patches (`StreamedLayerTests`).
+  public init(source: any SampleSource, geometry: PatchGeometry, threads: Int = 1) throws {
+    try PatchLayout.requireShape(source, geometry)
+    self.geometry = geometry
+    self.threads = max(1, threads)
+    sampleCount = source.sampleCount
+    backend = .im2col
+    choice = "im2col (samples are read in every pass)"
+    stackedPatches = nil
+    engine = StreamedEngine(layout: PatchLayout(geometry), source: source)
+  }
+
   /// The responses of filters on some samples.
   ///
   /// Several threads may call at once, each with its own workspace.

@@ -114,7 +114,7 @@ enum FileBytes {
     }
   }
 
-  private static func unreadable(_ path: String, _ found: String) -> FormatError {
+  static func unreadable(_ path: String, _ found: String) -> FormatError {
     FormatError(
       kind: .unreadable, path: path, expected: "a readable file", found: found,
       advice: "Check the path and its permissions.")

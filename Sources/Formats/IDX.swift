@@ -108,7 +108,7 @@ public enum IDX {
 
 extension IDX {
   /// The type and shape at the start of a file.
-  private struct Header {
+  struct Header {
     let type: ElementType
     let shape: [Int]
     let count: Int

@@ -42,7 +42,8 @@ extension NumberType {
     return (elements, firstInexact)
   }
 
-  private func decode(
+  /// Overwrites `count` numbers, and returns the index of the first one that no `Double` equals.
+  func decode(
     _ source: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Double>, count: Int,
     bigEndian: Bool
   ) -> Int? {

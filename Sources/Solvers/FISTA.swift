@@ -45,12 +45,19 @@ public struct FISTA: Sendable {
   ///   - observer: Receives a line per measurement.
   /// - Returns: The first measured point within the gap, else the measured point of lowest objective. Where the
   ///   objective is not finite the solve ends as `stalled`.
-  /// - Complexity: Two products with the feature map per iteration, one more per measurement.
+  /// - Complexity: Two products with the feature map per iteration, one more per measurement; with a `GramFeatureMap` one
+  ///   product with `A'A` per iteration.
   public func solve(
     _ program: CompositeProgram, from start: Matrix? = nil, limits: SolveLimits = SolveLimits(),
     observer: TraceObserver = { _ in }
   ) -> Solution {
     let watch = Stopwatch()
+    if let map = program.map as? GramFeatureMap, program.loss is SquaredLoss {
+      var state = GramState(program, map, start: start ?? program.zero)
+      return state.run(
+        program, phase: "gram fista", interval: measureInterval, limits: limits, watch: watch,
+        observer: observer)
+    }
     var state = State(program, start: start ?? program.zero)
     return state.run(
       program, phase: "fista", interval: measureInterval, limits: limits, watch: watch,

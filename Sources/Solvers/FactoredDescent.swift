@@ -14,16 +14,19 @@ package import Tensors
 ///   Variables Separate*, SIAM J. Numer. Anal. 1973 (elimination; here with a ridge, so no pseudo-inverse); Sahiner
 ///   et al., *Scaling Convex Neural Networks with Burer-Monteiro Factorization*, ICLR 2024 (the factored program).
 package struct FactoredDescent {
+  /// Features `[n, d]`, without rows where the Gram matrix is known.
   private let features: Matrix
   private let targets: Matrix
-  private let lambda: Double
-  private let threads: Int
-  private let shape: BlockNuclearNorm
-  private var factors: [Factor] = []
+  /// `A' A` and `A' Y`, where they are known.
+  let normal: GramFeatureMap?
+  let lambda: Double
+  let threads: Int
+  let shape: BlockNuclearNorm
+  private(set) var factors: [Factor] = []
   private var start: [Double] = []
 
   /// The nonzero part of one block: `rank` filters, kept at `offset` among all filters.
-  private struct Factor {
+  struct Factor {
     let block: Int
     let rank: Int
     let offset: Int
@@ -37,12 +40,20 @@ package struct FactoredDescent {
   /// The factored program at a point.
   ///
   /// - Parameters:
-  ///   - program: A program with dense features, squared loss and a block norm; nil is returned for others.
+  ///   - program: A program with dense features or their Gram matrix, squared loss and a block norm; nil is returned for others.
   ///   - point: Weights of shape `[d, c]`; singular values below `1e-9` of the largest are dropped.
   package init?(_ program: CompositeProgram, point: Matrix) {
-    guard let map = program.map as? DenseFeatureMap, let loss = program.loss as? SquaredLoss,
-      program.lambda > 0
-    else { return nil }
+    let map = program.map
+    guard let loss = program.loss as? SquaredLoss, program.lambda > 0 else { return nil }
+    if let dense = map as? DenseFeatureMap {
+      (features, targets, threads, normal) = (dense.features, loss.targets, dense.threads, nil)
+    } else if let gram = map as? GramFeatureMap {
+      features = Matrix(rows: 0, columns: gram.featureCount)
+      (targets, threads, normal) = (loss.targets, gram.threads, gram)
+    } else {
+      return nil
+    }
+    lambda = program.lambda
     if let norm = program.regularizer as? BlockNuclearNorm {
       shape = norm
     } else if program.regularizer is GroupNorm, loss.outputCount == 1 {
@@ -52,7 +63,6 @@ package struct FactoredDescent {
     } else {
       return nil
     }
-    (features, targets, lambda, threads) = (map.features, loss.targets, program.lambda, map.threads)
     let parts = (0..<shape.blockCount).map {
       try? LAPACK.singularValues(shape.block($0, of: point))
     }
@@ -77,7 +87,8 @@ package struct FactoredDescent {
   ///   - shouldStop: Asked after each iteration with its number and the objective.
   /// - Returns: Weights of shape `[d, c]`, with an objective no larger than the start's up to the values dropped;
   ///   nil when the ridge equations cannot be solved.
-  /// - Complexity: O(`n (d a r + width^2)`) per evaluation, `r` the mean rank of a block.
+  /// - Complexity: O(`n (d a r + width^2)`) per evaluation, `r` the mean rank of a block; O(`width (d h + width h + d c)`) with
+  ///   a Gram matrix.
   package func minimize(iterations: Int, shouldStop: (Int, Double) -> Bool) -> Matrix? {
     let solver = LBFGS(memory: 30, iterations: iterations, relativeDecrease: 1e-13)
     let result = solver.minimize(
@@ -97,6 +108,7 @@ package struct FactoredDescent {
   package func evaluate(
     _ filters: [Double]
   ) -> (value: Double, gradient: [Double], outputWeights: Matrix) {
+    if let normal { return evaluate(filters, normal) }
     let phi = pooledResponses(filters)
     let scale = 1 / Double(max(1, targets.rows))
     var gram = gram(of: phi)
@@ -202,7 +214,7 @@ package struct FactoredDescent {
   }
 
   /// The weights `[d, c]` of factors.
-  private func point(filters: [Double], outputWeights: Matrix) -> Matrix {
+  func point(filters: [Double], outputWeights: Matrix) -> Matrix {
     let (h, a, c) = (shape.patchDimension, shape.windowCount, targets.columns)
     var point = Matrix(rows: features.columns, columns: c)
     for factor in factors {
@@ -220,7 +232,7 @@ package struct FactoredDescent {
     return point
   }
 
-  private func forEachFactor(_ body: (Factor) -> Void) {
+  func forEachFactor(_ body: (Factor) -> Void) {
     Parallel.forEachChunk(of: factors.count, chunk: 4, threads: threads) { _, range in
       for index in range { body(factors[index]) }
     }
