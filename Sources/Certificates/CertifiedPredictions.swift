@@ -36,7 +36,7 @@ struct CertifiedPredictions {
 
   /// The predictions, `[n, c]`.
   ///
-  /// - Complexity: O(`n K m h`) time; samples are passed in chunks of 32.
+  /// - Complexity: O(`n K m h`) time; samples are passed in chunks of at most 32.
   func values() -> Matrix {
     let (n, c) = (patches.sampleCount, outputWeights.columns)
     var result = Matrix(rows: n, columns: c)
@@ -44,9 +44,12 @@ struct CertifiedPredictions {
       for e in result.elements.indices { result.elements[e] = outputBias[e % c] }
     }
     guard filters.rows > 0 else { return result }
+    // Responses of a chunk take at most 32 MiB.
+    let responses = max(1, patches.patchesPerSample * filters.rows)
+    let chunk = max(1, min(32, 4_194_304 / responses))
     result.elements.withUnsafeMutableBufferPointer { result in
       nonisolated(unsafe) let result = result
-      Parallel.forEachChunk(of: n, chunk: 32, threads: patches.threads) { _, samples in
+      Parallel.forEachChunk(of: n, chunk: chunk, threads: patches.threads) { _, samples in
         let part = values(samples)
         for e in part.elements.indices { result[samples.lowerBound * c + e] += part.elements[e] }
       }

@@ -45,27 +45,36 @@ public struct DatasetLoader: Sendable {
     let source = try ImageSource.read(path)
     let batch = try batch(of: source.images, path: path)
     try kind?.check(batch, place: path)
-    let array: ArrayFile
-    if let labelPath {
-      array = try LabelSource.read(labelPath)
-    } else if let labels = source.labels {
-      array = ArrayFile(
-        shape: [labels.count], elements: labels.map(Double.init), elementKind: .integer)
-    } else {
-      throw InputError(
-        .usage, labelOption, expected: "a path, since \(path) holds no labels", found: "none",
-        advice: "Name the labels.")
-    }
-    let count = array.shape.first ?? 0
-    guard count == batch.shape[0] else {
-      throw InputError(
-        .data, labelPath ?? path, expected: "\(batch.shape[0]) labels (one per image of \(path))",
-        found: "\(count)", advice: "Use the labels that belong to these images.")
-    }
-    let labels = try Self.labels(of: array, path: labelPath ?? path, like: kind?.labels)
+    let labels = try labels(
+      labelPath, within: source.labels, images: path, count: batch.shape[0], like: kind,
+      option: labelOption)
     return LabeledDataset(
       name: path, images: batch, isSignal: isSignal, labels: labels,
       classNames: kind?.classNames ?? source.classNames ?? labels.defaultClassNames)
+  }
+
+  /// The labels of some images, from a file or from that of the images.
+  func labels(
+    _ labelPath: String?, within own: [Int]?, images path: String, count expected: Int,
+    like kind: SampleKind?, option: String
+  ) throws -> Labels {
+    let array: ArrayFile
+    if let labelPath {
+      array = try LabelSource.read(labelPath)
+    } else if let own {
+      array = ArrayFile(shape: [own.count], elements: own.map(Double.init), elementKind: .integer)
+    } else {
+      throw InputError(
+        .usage, option, expected: "a path, since \(path) holds no labels", found: "none",
+        advice: "Name the labels.")
+    }
+    let count = array.shape.first ?? 0
+    guard count == expected else {
+      throw InputError(
+        .data, labelPath ?? path, expected: "\(expected) labels (one per image of \(path))",
+        found: "\(count)", advice: "Use the labels that belong to these images.")
+    }
+    return try Self.labels(of: array, path: labelPath ?? path, like: kind?.labels)
   }
 
   /// Images without labels, as a batch.
@@ -80,11 +89,25 @@ public struct DatasetLoader: Sendable {
   /// An array of a file as a batch of shape `[n, channels, height, width]`.
   func batch(of array: ArrayFile, path: String) throws -> Tensor {
     let s = array.shape
+    let shape = try [s.first ?? 0] + sampleShape(s, path: path)
+    if let bad = array.elements.firstIndex(where: { !$0.isFinite }) {
+      throw InputError(
+        .data, "\(path)\(Self.index(bad, in: s))", expected: "a finite number",
+        found: "\(array.elements[bad])", advice: "Repair or remove this sample.")
+    }
+    guard array.elementKind == .unsignedByte else {
+      return Tensor(shape: shape, elements: array.elements)
+    }
+    return Tensor(shape: shape, elements: array.elements.map { $0 / 255 })
+  }
+
+  /// The shape `[channels, height, width]` of a sample in an array of a shape.
+  func sampleShape(_ s: [Int], path: String) throws -> [Int] {
     let shape: [Int]
     switch s.count {
-    case 2: shape = [s[0], 1, 1, s[1]]
-    case 3: shape = isSignal ? [s[0], s[1], 1, s[2]] : [s[0], 1, s[1], s[2]]
-    case 4: shape = s
+    case 2: shape = [1, 1, s[1]]
+    case 3: shape = isSignal ? [s[1], 1, s[2]] : [1, s[1], s[2]]
+    case 4: shape = Array(s[1...])
     default:
       throw InputError(
         .data, path, expected: "2, 3 or 4 axes: samples, then (channels,) height, width or length",
@@ -95,15 +118,7 @@ public struct DatasetLoader: Sendable {
         .data, path, expected: "at least one sample with at least one pixel", found: "shape \(s)",
         advice: "Use data that are not empty.")
     }
-    if let bad = array.elements.firstIndex(where: { !$0.isFinite }) {
-      throw InputError(
-        .data, "\(path)\(Self.index(bad, in: s))", expected: "a finite number",
-        found: "\(array.elements[bad])", advice: "Repair or remove this sample.")
-    }
-    guard array.elementKind == .unsignedByte else {
-      return Tensor(shape: shape, elements: array.elements)
-    }
-    return Tensor(shape: shape, elements: array.elements.map { $0 / 255 })
+    return shape
   }
 
   /// The index of an element along each axis, such as `[3, 0, 7]`.

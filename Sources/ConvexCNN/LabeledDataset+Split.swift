@@ -67,8 +67,17 @@ extension LabeledDataset {
   /// - Returns: Training and test samples, each in their original order.
   /// - Throws: `InputError` when one of the two would be empty.
   public func split(testFraction fraction: Double, seed: UInt64) throws -> Dataset {
+    let (train, test) = try labels.split(testFraction: fraction, seed: seed)
+    return Dataset(
+      train: selecting(train, name: "\(name) train"), test: selecting(test, name: "\(name) test"))
+  }
+}
+
+extension Labels {
+  /// The samples of a training and of a test set; see `LabeledDataset.split`.
+  func split(testFraction fraction: Double, seed: UInt64) throws -> (train: [Int], test: [Int]) {
     var generator = SeededGenerator(seed: seed)
-    let classes = labels.classIndices ?? [Int](repeating: 0, count: sampleCount)
+    let classes = classIndices ?? [Int](repeating: 0, count: sampleCount)
     let groups = Dictionary(grouping: classes.indices) { classes[$0] }
     var isTest = [Bool](repeating: false, count: sampleCount)
     for (_, group) in groups.sorted(by: { $0.key < $1.key }) {
@@ -84,7 +93,6 @@ extension LabeledDataset {
         .data, "--test-fraction \(fraction)", expected: "at least one training and one test sample",
         found: "\(train.count) and \(test.count) of \(sampleCount)", advice: "Use more data.")
     }
-    return Dataset(
-      train: selecting(train, name: "\(name) train"), test: selecting(test, name: "\(name) test"))
+    return (train, test)
   }
 }

@@ -8,9 +8,26 @@ extension PreparedTask {
   /// - Throws: `ArrangementError` when all patches are zero, `InputError` when fewer cells are found or
   ///   class means are asked for without classes.
   func sampledGates(_ count: Int, _ configuration: TrainingConfiguration) throws -> Matrix {
-    let patches = try PatchSet(images: images, geometry: geometry).patches
+    try labels.sampledGates(
+      count, configuration, from: PatchSet(images: images, geometry: geometry).patches,
+      threads: threads)
+  }
+}
+
+extension Labels {
+  /// Gates in distinct cells of an arrangement of patches, shape `[count, h]`.
+  ///
+  /// - Parameters:
+  ///   - count: Number of gates.
+  ///   - configuration: The flags that say how gates are chosen.
+  ///   - patches: Patches of the samples with these labels, `[n K, h]`.
+  ///   - threads: Threads to use.
+  /// - Throws: As `PreparedTask.sampledGates`.
+  func sampledGates(
+    _ count: Int, _ configuration: TrainingConfiguration, from patches: Matrix, threads: Int
+  ) throws -> Matrix {
     let method = configuration.gates
-    let classes = try method == .classMeans ? labels.classOfPatches(patches.rows) : nil
+    let classes = try method == .classMeans ? classOfPatches(patches.rows) : nil
     let sample = try CentralArrangement(normals: patches).sampleCells(
       by: method, count: count, seed: configuration.seed, patches: patches, labels: classes,
       threads: threads)
@@ -29,9 +46,7 @@ extension PreparedTask {
     }
     return Matrix(sample.cells.map(\.witness))
   }
-}
 
-extension Labels {
   /// The class of every patch, of equally many patches per sample.
   ///
   /// - Parameter count: Number of patches, sample after sample.

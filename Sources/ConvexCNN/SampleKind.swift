@@ -66,11 +66,7 @@ public struct SampleKind: Sendable, Equatable {
   ///   - place: File it comes from.
   /// - Throws: `InputError` when it has not.
   public func check(_ batch: Tensor, place: String) throws {
-    let found = Array(batch.shape.dropFirst())
-    guard found != shape else { return }
-    throw InputError(
-      .data, place, expected: "samples of shape \(shape) (channels, height, width)",
-      found: "\(found)", advice: "Use samples of the shape the network was trained on.")
+    try check(shape: Array(batch.shape.dropFirst()), place: place)
   }
 
   /// Checks that a data set has samples and labels of the kind.

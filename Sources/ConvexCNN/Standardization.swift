@@ -72,27 +72,44 @@ public struct Standardization: Sendable, Equatable {
   ///   - images: Training batch of shape `[n, channels, height, width]`, `n >= 1`.
   /// - Precondition: The mode is not `patchWhiten`, which needs a geometry.
   public init(fitting mode: Mode, to images: Tensor) {
+    self.init(fitting: mode, to: TensorSource(images))
+  }
+
+  /// Mean and standard deviation of training samples that are read twice; a deviation of zero becomes the scale 1.
+  ///
+  /// - Parameters:
+  ///   - mode: How the numbers are shared between pixels.
+  ///   - source: At least one training sample.
+  /// - Precondition: The mode is not `patchWhiten`, which needs a geometry.
+  public init(fitting mode: Mode, to source: any SampleSource) {
     precondition(mode != .patchWhiten, "Standardization: patch-whiten needs a geometry")
     guard mode != .none else {
       self = .identity
       return
     }
-    let pixels = mode == .global ? 1 : images.strideOfFirstAxis
-    let count = Double(max(1, images.elements.count / max(1, pixels)))
+    let pixels = mode == .global ? 1 : source.sampleSize
+    let count = Double(max(1, source.sampleCount * source.sampleSize / max(1, pixels)))
+    func forEach(_ body: (Int, Double) -> Void) {
+      let block = max(1, 131_072 / max(1, source.sampleSize))
+      for lower in stride(from: 0, to: source.sampleCount, by: block) {
+        let batch = source.batch(lower..<min(lower + block, source.sampleCount))
+        for (i, x) in batch.elements.enumerated() { body(i % pixels, x) }
+      }
+    }
     var mean = [Double](repeating: 0, count: pixels)
-    for (i, x) in images.elements.enumerated() { mean[i % pixels] += x }
+    forEach { mean[$0] += $1 }
     for p in 0..<pixels { mean[p] /= count }
     var scale = [Double](repeating: 0, count: pixels)
-    for (i, x) in images.elements.enumerated() {
-      let difference = x - mean[i % pixels]
-      scale[i % pixels] += difference * difference
+    forEach { p, x in
+      let difference = x - mean[p]
+      scale[p] += difference * difference
     }
     for p in 0..<pixels {
       let deviation = (scale[p] / count).squareRoot()
       // Rounding of the mean leaves about eps |mean| where all values are equal.
       scale[p] = deviation > 1e-12 * abs(mean[p]) ? deviation : 1
     }
-    let shape = mode == .global ? [1] : Array(images.shape.dropFirst())
+    let shape = mode == .global ? [1] : source.sampleShape
     self.init(
       mode: mode, mean: Tensor(shape: shape, elements: mean),
       scale: Tensor(shape: shape, elements: scale))

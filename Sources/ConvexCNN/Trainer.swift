@@ -114,17 +114,25 @@ public struct Trainer: Sendable {
     return (model, result)
   }
 
-  private func requireUninterrupted(_ phase: String) throws {
+  func requireUninterrupted(_ phase: String) throws {
     if isInterrupted() { throw Interrupted(phase: phase) }
   }
 
   func requireSameArchitecture(
     _ start: Model, _ task: PreparedTask, option: String = "--start"
   ) throws {
+    try requireSameArchitecture(
+      start, task.geometry, task.pooling, task.loss, task.standardization, option: option)
+  }
+
+  func requireSameArchitecture(
+    _ start: Model, _ geometry: PatchGeometry, _ pooling: Pooling, _ loss: any Loss,
+    _ standardization: Standardization, option: String = "--start"
+  ) throws {
     let network = start.network
-    guard network.geometry == task.geometry, network.pooling == task.pooling,
-      network.activation == configuration.activation, start.lossName == task.loss.name,
-      network.outputCount == task.loss.outputCount, start.standardization == task.standardization,
+    guard network.geometry == geometry, network.pooling == pooling,
+      network.activation == configuration.activation, start.lossName == loss.name,
+      network.outputCount == loss.outputCount, start.standardization == standardization,
       (network.outputBias != nil) == configuration.outputBias
     else {
       throw InputError(
@@ -137,7 +145,7 @@ public struct Trainer: Sendable {
   }
 
   /// A start over other gates than the flags draw would make the recorded flags untrue.
-  private func requireSameGates(_ start: Model, _ cells: CellPlan) throws {
+  func requireSameGates(_ start: Model, _ cells: CellPlan) throws {
     let own = start.gates ?? start.cellGates
     guard own != cells.gates ?? cells.cellGates else { return }
     throw InputError(
@@ -176,7 +184,7 @@ public struct Trainer: Sendable {
   }
 
   /// The certificate decides whether a problem is solved, whatever the solver thinks.
-  private func status(of solution: Solution, _ certificate: Certificate) -> SolveStatus {
+  func status(of solution: Solution, _ certificate: Certificate) -> SolveStatus {
     if certificate.isEstablished { return .solved }
     // A budget asks for another optimum than the certificate's.
     if configuration.frankWolfe.budget != nil { return solution.status }
@@ -188,7 +196,7 @@ public struct Trainer: Sendable {
     return configuration.cells == .generate ? .converged : .solved
   }
 
-  private func solve(
+  func solve(
     _ problem: TrainingProblem, _ cells: CellPlan, _ images: Tensor, from start: Network?,
     _ observer: TraceObserver
   ) throws -> Solution {
@@ -385,7 +393,7 @@ public struct Trainer: Sendable {
   }
 
   /// What a solver found.
-  private struct Solution {
+  struct Solution {
     let network: Network
     let status: SolveStatus
     let cellCount: Int

@@ -34,6 +34,10 @@ public struct TrainingConfiguration: Sendable, Equatable {
     if activation == .relu, case .sample = cells { return true }
     return activation == .gated
   }
+  /// Number of training samples, drawn by `seed`, whose patches gates were chosen from; nil for all samples.
+  ///
+  /// Not a flag: it is set where the patches of all samples do not fit in memory.
+  public var gateSamples: Int?
   /// Number of leading directions of the patches that filters are restricted to; nil for all.
   public var filterRank: Int?
   /// Pixel standardization.
@@ -60,7 +64,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
 extension TrainingConfiguration: Codable {
   private enum Key: String, CodingKey {
     case dataset, filter, stride, padding, pooling, bias, activation, loss, lambda, lambdaRatio
-    case outputBias, cells, gates, filterRank, standardize, gap, maximumCells, seed, testFraction,
+    case outputBias, cells, gates, gateSamples, filterRank, standardize, gap, maximumCells, seed, testFraction,
       solver, step, budget
   }
 
@@ -86,6 +90,7 @@ extension TrainingConfiguration: Codable {
     }
     try container.encode(cells, forKey: .cells)
     try container.encode(samplesGates ? gates.rawValue : nil, forKey: .gates)
+    try container.encode(gateSamples, forKey: .gateSamples)
     try container.encode(filterRank, forKey: .filterRank)
     try container.encode(standardize, forKey: .standardize)
     try container.encode(gap, forKey: .gap)
@@ -130,6 +135,7 @@ extension TrainingConfiguration: Codable {
       }
       gates = method
     }
+    gateSamples = try container.decodeIfPresent(Int.self, forKey: .gateSamples)
     filterRank = try container.decodeIfPresent(Int.self, forKey: .filterRank)
     standardize = try container.decode(Standardization.Mode.self, forKey: .standardize)
     gap = try container.decode(Double.self, forKey: .gap)

@@ -10,10 +10,17 @@ extension TrainingResult {
     status: String, advice: String, certificate: Certificate, cells: CellPlan, model: Model,
     data: Dataset, threads: Int, backend: ConvolutionBackend = .im2col
   ) throws {
-    let train = try model.evaluation(on: data.train, backend: backend, threads: threads)
-    let test = try data.test.map {
-      try model.evaluation(on: $0, backend: backend, threads: threads)
-    }
+    try self.init(
+      status: status, advice: advice, certificate: certificate, cells: cells, model: model,
+      train: model.evaluation(on: data.train, backend: backend, threads: threads),
+      test: data.test.map { try model.evaluation(on: $0, backend: backend, threads: threads) })
+  }
+
+  /// The result of a certified model that was evaluated.
+  init(
+    status: String, advice: String, certificate: Certificate, cells: CellPlan, model: Model,
+    train: Evaluation, test: Evaluation?
+  ) throws {
     self.init(
       status: status, statusAdvice: advice, objective: Finite(certificate.objective),
       lowerBound: Finite(certificate.lowerBound), gap: Finite(certificate.gap),
@@ -31,7 +38,8 @@ extension TrainingResult {
       regularizer: model.network.activation.penalty,
       momentRank: Finite(
         try (cells.lifted as? QuadraticProgram).map { Double(try $0.momentRank()) }),
-      seconds: Finite(nil), phases: [], model: model.configuration)
+      features: Nullable(cells.program?.storage.rawValue), seconds: Finite(nil), phases: [],
+      model: model.configuration)
   }
 }
 

@@ -103,6 +103,12 @@ public struct TrainingResult: Sendable, Equatable, Codable {
   /// Curvature at the filters that a local search ended at; empty for other solvers and above
   /// `Certifier.denseQuadraticLimit` unknowns.
   public var curvature: [LocalLandscape] = []
+  /// How the features of a program over gates were kept: `dense`, `float`, `gram` or `streamed`; null without such a program.
+  public var features = Nullable<String>(nil)
+  /// Bytes of memory that were allowed; null for no limit.
+  public var memoryLimit = Finite(nil)
+  /// Largest resident memory of the process, in bytes; null where it was not asked for.
+  public var peakMemory = Finite(nil)
   /// Wall-clock seconds of all phases.
   public var seconds: Finite
   /// Parts of the work.

@@ -11,14 +11,6 @@ extension TrainingProblem {
     return max(1, 131_072 / responses, (sampleCount + 63) / 64)
   }
 
-  /// Blocks of a chunk whose responses take at most 32 MiB, however many samples there are.
-  private func blocks(of chunk: Range<Int>, filters m: Int) -> [Range<Int>] {
-    let block = max(1, 4_194_304 / max(1, geometry.patchesPerSample * m))
-    return stride(from: chunk.lowerBound, to: chunk.upperBound, by: block).map {
-      $0..<min($0 + block, chunk.upperBound)
-    }
-  }
-
   private func chunkCount(_ chunk: Int) -> Int { (sampleCount + chunk - 1) / chunk }
 
   /// Pooled activations of filters: feature `j * a + q` of sample `i` is `sum_k P[q, k] act(x_ik . u_j)`.
@@ -36,15 +28,13 @@ extension TrainingProblem {
     let responseSize = geometry.patchesPerSample * m
     withBuffers(filters, &result) { u, out in
       Parallel.forEachChunk(of: sampleCount, chunk: chunkSize(filters: m), threads: threads) {
-        _, chunk in
+        _, samples in
         var workspace = ConvolutionWorkspace()
-        for samples in blocks(of: chunk, filters: m) {
-          withScratch(samples.count * responseSize) { responses in
-            layer.responses(
-              filters: u, count: m, samples: samples, into: responses, workspace: &workspace)
-            for (s, i) in samples.enumerated() {
-              pool(responses + s * responseSize, filters: m, into: out + i * width)
-            }
+        withScratch(samples.count * responseSize) { responses in
+          layer.responses(
+            filters: u, count: m, samples: samples, into: responses, workspace: &workspace)
+          for (s, i) in samples.enumerated() {
+            pool(responses + s * responseSize, filters: m, into: out + i * width)
           }
         }
       }
@@ -73,20 +63,18 @@ extension TrainingProblem {
     withBuffers(filters, &partial) { u, partial in
       cotangent.elements.withUnsafeBufferPointer { cotangent in
         guard let cotangent = cotangent.baseAddress else { return }
-        Parallel.forEachChunk(of: sampleCount, chunk: chunk, threads: threads) { index, range in
+        Parallel.forEachChunk(of: sampleCount, chunk: chunk, threads: threads) { index, samples in
           var workspace = ConvolutionWorkspace()
-          for samples in blocks(of: range, filters: m) {
-            withScratch(samples.count * responseSize) { responses in
-              layer.responses(
-                filters: u, count: m, samples: samples, into: responses, workspace: &workspace)
-              for (s, i) in samples.enumerated() {
-                unpool(
-                  responses + s * responseSize, filters: m, cotangent: cotangent + i * width)
-              }
-              layer.accumulateAdjoint(
-                cotangent: responses, count: m, samples: samples,
-                into: partial + index * m * filters.columns, workspace: &workspace)
+          withScratch(samples.count * responseSize) { responses in
+            layer.responses(
+              filters: u, count: m, samples: samples, into: responses, workspace: &workspace)
+            for (s, i) in samples.enumerated() {
+              unpool(
+                responses + s * responseSize, filters: m, cotangent: cotangent + i * width)
             }
+            layer.accumulateAdjoint(
+              cotangent: responses, count: m, samples: samples,
+              into: partial + index * m * filters.columns, workspace: &workspace)
           }
         }
       }
@@ -142,40 +130,38 @@ extension TrainingProblem {
         values.elements.withUnsafeMutableBufferPointer { values in
           guard let values = values.baseAddress else { return }
           Parallel.forEachChunk(of: sampleCount, chunk: chunk, threads: threads) {
-            index, range in
+            index, samples in
             let sums = values + index * (1 + c)
             var workspace = ConvolutionWorkspace()
-            for samples in blocks(of: range, filters: m) {
-              let count = samples.count
-              withScratch(count * (responseSize + 2 * width + 2 * c)) { responses in
-                let features = responses + count * responseSize
-                let cotangent = features + count * width
-                let predictions = cotangent + count * width
-                let dual = predictions + count * c
-                layer.responses(
-                  filters: u, count: m, samples: samples, into: responses, workspace: &workspace)
-                for s in 0..<count {
-                  pool(responses + s * responseSize, filters: m, into: features + s * width)
-                }
-                BLAS.gemm(
-                  m: count, n: c, k: width, features, lda: width, w, ldb: c, predictions, ldc: c)
-                for e in 0..<count * c { predictions[e] += outputBias[e % c] }
-                sums[0] += loss.value(samples: samples, predictions: predictions, gradient: dual)
-                for e in 0..<count * c { sums[1 + e % c] += dual[e] }
-                BLAS.gemm(
-                  .transposed, .plain, m: width, n: c, k: count, features, lda: width, dual,
-                  ldb: c, beta: 1, weightParts + index * width * c, ldc: c)
-                BLAS.gemm(
-                  .plain, .transposed, m: count, n: width, k: c, dual, lda: c, w, ldb: c,
-                  cotangent, ldc: width)
-                for s in 0..<count {
-                  unpool(
-                    responses + s * responseSize, filters: m, cotangent: cotangent + s * width)
-                }
-                layer.accumulateAdjoint(
-                  cotangent: responses, count: m, samples: samples,
-                  into: filterParts + index * m * h, workspace: &workspace)
+            let count = samples.count
+            withScratch(count * (responseSize + 2 * width + 2 * c)) { responses in
+              let features = responses + count * responseSize
+              let cotangent = features + count * width
+              let predictions = cotangent + count * width
+              let dual = predictions + count * c
+              layer.responses(
+                filters: u, count: m, samples: samples, into: responses, workspace: &workspace)
+              for s in 0..<count {
+                pool(responses + s * responseSize, filters: m, into: features + s * width)
               }
+              BLAS.gemm(
+                m: count, n: c, k: width, features, lda: width, w, ldb: c, predictions, ldc: c)
+              for e in 0..<count * c { predictions[e] += outputBias[e % c] }
+              sums[0] = loss.value(samples: samples, predictions: predictions, gradient: dual)
+              for e in 0..<count * c { sums[1 + e % c] += dual[e] }
+              BLAS.gemm(
+                .transposed, .plain, m: width, n: c, k: count, features, lda: width, dual, ldb: c,
+                weightParts + index * width * c, ldc: c)
+              BLAS.gemm(
+                .plain, .transposed, m: count, n: width, k: c, dual, lda: c, w, ldb: c, cotangent,
+                ldc: width)
+              for s in 0..<count {
+                unpool(
+                  responses + s * responseSize, filters: m, cotangent: cotangent + s * width)
+              }
+              layer.accumulateAdjoint(
+                cotangent: responses, count: m, samples: samples,
+                into: filterParts + index * m * h, workspace: &workspace)
             }
           }
         }
@@ -199,59 +185,39 @@ extension TrainingProblem {
   /// - Complexity: O(`n K h P`) time, O(`n P a h`) memory.
   public func gatedFeatures(of gates: Matrix?) -> Matrix {
     precondition(poolingMap.isLinear, "gatedFeatures(of:): expected a linear pooling, found max")
-    let width = (gates?.rows ?? 1) * windowCount * geometry.patchDimension
-    var result = Matrix(rows: sampleCount, columns: width)
-    result.elements.withUnsafeMutableBufferPointer { out in
-      guard let out = out.baseAddress else { return }
-      addGatedFeatures(of: gates, samples: 0..<sampleCount, into: out)
-    }
-    return result
-  }
-
-  /// Adds the features of `gatedFeatures(of:)` of some samples to zeros.
-  ///
-  /// - Parameters:
-  ///   - gates: Gates of shape `[P, h]`, or nil for the block that is active everywhere.
-  ///   - samples: Range of sample indices.
-  ///   - out: Shape `[samples.count, P * a * h]`, zeros before.
-  /// - Precondition: The pooling is linear.
-  package func addGatedFeatures(
-    of gates: Matrix?, samples range: Range<Int>, into out: UnsafeMutablePointer<Double>
-  ) {
     let (h, a, k) = (geometry.patchDimension, windowCount, geometry.patchesPerSample)
+    let blocks = gates?.rows ?? 1
+    let width = blocks * a * h
+    var result = Matrix(rows: sampleCount, columns: width)
     let active = gates ?? Matrix(rows: 1, columns: h)
-    let blockCount = active.rows
-    let width = blockCount * a * h
-    let unit = Matrix.identity(h).elements
-    active.elements.withUnsafeBufferPointer { g in
-      unit.withUnsafeBufferPointer { unit in
-        guard let g = g.baseAddress, let unit = unit.baseAddress else { return }
-        // At most 8 MiB of masks and patches for each thread.
-        let chunk = max(
-          1, min(chunkSize(filters: blockCount), 1_048_576 / max(1, k * (blockCount + h))))
-        Parallel.forEachChunk(of: range.count, chunk: chunk, threads: threads) { _, part in
+    var unit = Matrix.identity(h).elements
+    withBuffers(active, &result) { g, out in
+      unit.withUnsafeMutableBufferPointer { unit in
+        guard let unit = unit.baseAddress.map({ UnsafePointer($0) }) else { return }
+        Parallel.forEachChunk(of: sampleCount, chunk: chunkSize(filters: blocks), threads: threads)
+        {
+          _, samples in
           var workspace = ConvolutionWorkspace()
-          let samples = part.lowerBound + range.lowerBound..<part.upperBound + range.lowerBound
-          withScratch(samples.count * k * (blockCount + h)) { responses in
-            let patches = responses + samples.count * k * blockCount
+          withScratch(samples.count * k * (blocks + h)) { responses in
+            let patches = responses + samples.count * k * blocks
             layer.responses(
-              filters: g, count: blockCount, samples: samples, into: responses,
-              workspace: &workspace)
+              filters: g, count: blocks, samples: samples, into: responses, workspace: &workspace)
             // Responses of the unit filters are the patches themselves.
             layer.responses(
               filters: unit, count: h, samples: samples, into: patches, workspace: &workspace)
-            for row in 0..<samples.count * k * blockCount {
+            for row in 0..<samples.count * k * blocks {
               responses[row] = responses[row] >= 0 ? 1 : 0
             }
-            for (s, i) in part.enumerated() {
+            for (s, i) in samples.enumerated() {
               maskedSums(
-                masks: responses + s * k * blockCount, patches: patches + s * k * h,
-                blocks: blockCount, into: out + i * width)
+                masks: responses + s * k * blocks, patches: patches + s * k * h, blocks: blocks,
+                into: out + i * width)
             }
           }
         }
       }
     }
+    return result
   }
 
   /// Adds `P[q, k] mask[k, g] x_k` over the positions into feature block `(g, q)` of one sample.

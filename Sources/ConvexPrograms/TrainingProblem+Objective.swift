@@ -27,10 +27,9 @@ extension TrainingProblem {
     guard network.neuronCount > 0 else {
       return network.outputBias.map { constant.adding($0) } ?? constant
     }
-    let features =
-      network.gates.map { gatedOutputs(filters: network.filters, gates: $0) }
-      ?? self.features(of: network.filters)
-    let predictions = DenseFeatureMap(features: features, threads: threads)
+    let predictions =
+      network.gates.map { gatedPredictions(of: network, gates: $0) }
+      ?? DenseFeatureMap(features: features(of: network.filters), threads: threads)
       .predictions(of: network.outputWeights)
     return network.outputBias.map { predictions.adding($0) } ?? predictions
   }
@@ -53,28 +52,33 @@ extension TrainingProblem {
       lambda: lambda)
   }
 
-  /// Pooled gated responses `sum_k P[q, k] 1[x_ik . g_j >= 0] (x_ik . u_j)`, shape `[n, m * a]`.
-  private func gatedOutputs(filters: Matrix, gates: Matrix) -> Matrix {
-    let (m, a, k) = (filters.rows, windowCount, geometry.patchesPerSample)
-    var result = Matrix(rows: sampleCount, columns: m * a)
+  /// Predictions from the pooled gated responses `sum_k P[q, k] 1[x_ik . g_j >= 0] (x_ik . u_j)`, without an output bias.
+  private func gatedPredictions(of network: Network, gates: Matrix) -> Matrix {
+    let (m, a, k) = (network.neuronCount, windowCount, geometry.patchesPerSample)
+    let c = network.outputCount
+    var result = Matrix(rows: sampleCount, columns: c)
     let both = Matrix(
-      rows: 2 * m, columns: filters.columns, elements: filters.elements + gates.elements)
+      rows: 2 * m, columns: gates.columns, elements: network.filters.elements + gates.elements)
     // Blocks of samples keep the responses of filters and gates small.
     let block = max(1, 1_000_000 / max(1, 2 * m * k))
     result.elements.withUnsafeMutableBufferPointer { out in
       guard let out = out.baseAddress else { return }
       Parallel.forEachChunk(of: sampleCount, chunk: block, threads: threads) { _, samples in
         let responses = layer.responses(of: both, samples: samples)
-        for (s, i) in samples.enumerated() {
+        var pooled = [Double](repeating: 0, count: samples.count * m * a)
+        for s in 0..<samples.count {
           for position in 0..<k {
             let row = (s * k + position) * 2 * m
             let weight = poolingMap.weights[position]
             let window = poolingMap.windows[position]
             for j in 0..<m where responses[row + m + j] >= 0 {
-              out[i * m * a + j * a + window] += weight * responses[row + j]
+              pooled[s * m * a + j * a + window] += weight * responses[row + j]
             }
           }
         }
+        BLAS.gemm(
+          m: samples.count, n: c, k: m * a, pooled, lda: m * a, network.outputWeights.elements,
+          ldb: c, out + samples.lowerBound * c, ldc: c)
       }
     }
     return result

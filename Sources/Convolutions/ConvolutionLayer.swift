@@ -89,6 +89,9 @@ public final class ConvolutionLayer: Sendable {
     engine = StreamedEngine(layout: PatchLayout(geometry), source: source)
   }
 
+  /// Whether samples are read anew in every pass.
+  package var isStreamed: Bool { engine is StreamedEngine }
+
   /// The responses of filters on some samples.
   ///
   /// Several threads may call at once, each with its own workspace.

@@ -87,6 +87,19 @@ public enum IDX {
       shape: header.shape, elements: elements, elementKind: header.type.numberType.elementKind)
   }
 
+  /// Number of elements that the header of a file declares, compressed or not.
+  static func declaredCount(_ path: String) throws -> Int {
+    let bytes = try FileBytes.read(path)
+    guard Inflater.isGzip(bytes) else {
+      var reader = ByteReader(bytes, path: path)
+      return try Header(&reader).count
+    }
+    let start = try Inflater.inflate(
+      bytes, range: bytes.indices, wrapper: .gzip, limit: 4 + 4 * 255, path: path)
+    var reader = ByteReader(start, path: path)
+    return try Header(&reader).count
+  }
+
   /// The unpacked file: no more than its header declares, and one byte to tell that there is more.
   private static func unpacked(_ bytes: [UInt8], _ path: String) throws -> [UInt8] {
     let longestHeader = 4 + 4 * 255

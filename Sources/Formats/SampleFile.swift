@@ -201,3 +201,24 @@ extension SampleFile {
     return bytes.starts(with: NPYHeader.magic) || bytes.starts(with: [0, 0])
   }
 }
+
+extension SampleFile {
+  /// Sizes that reading a file as a whole has to do with.
+  ///
+  /// - Parameter specification: A path, or `PATH.npz:key`; a folder of PNG files is not looked into.
+  /// - Returns: Bytes of the file, and of how many elements it may hold at most; nil for folders and what cannot be opened.
+  public static func wholeSize(
+    _ specification: String
+  ) -> (fileBytes: Int, elementCount: Int)? {
+    let path =
+      FileBytes.exists(specification)
+      ? specification : NPZ.split(specification)?.path ?? specification
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    let size = Int(status.st_size)
+    if path.lowercased().hasSuffix(".csv") { return (size, size / 2 + 1) }
+    if let count = try? IDX.declaredCount(path) { return (size, count) }
+    // Archives may be deflated, by 1000 at the very most; pixels rarely shrink by more than 10.
+    return (size, path.lowercased().hasSuffix(".npz") ? 10 * size : size)
+  }
+}

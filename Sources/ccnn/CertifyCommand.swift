@@ -21,6 +21,7 @@ struct CertifyCommand: ParsableCommand {
 
   @OptionGroup(title: "Data") var data: DataOptions
   @OptionGroup(title: "Run") var common: RunOptions
+  @OptionGroup var limit: MemoryOption
 
   @Option(
     parsing: .unconditional,
@@ -70,6 +71,17 @@ struct CertifyCommand: ParsableCommand {
     problems.check("--lambda", lambda, "a finite number > 0") { $0 > 0 }
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     _ = problems.choice("--bound", bound, among: ["auto", "exact", "branch", "sdp", "spectral"])
+    limit.check(&problems)
+    if let memory = limit.memory {
+      for (name, value) in [
+        ("--multipliers", multipliers), ("--check-multipliers", checkMultipliers),
+        ("--own-cells", ownCells ? "" : nil),
+      ] where value != nil {
+        problems.add(
+          name, value: value ?? "", expected: "no value together with --memory \(memory)",
+          advice: "Leave out one of the two.")
+      }
+    }
     if let checkMultipliers, bound != "auto" || multipliers != nil {
       problems.add(
         "--check-multipliers", value: checkMultipliers,
@@ -88,6 +100,7 @@ struct CertifyCommand: ParsableCommand {
         advice: "Gated and linear networks are certified over their cells anyway.")
     }
     let proof = try checkMultipliers.map { try MultiplierCertificate(contentsOf: $0) }
+    guard limit.memory == nil else { return try certifyStreaming(network) }
     let inputs = try data.load(
       isSignal: network.configuration.filter.isSignal, seed: common.seed, like: network.samples)
     let progress = Progress(isSilent: common.quiet)
@@ -100,10 +113,28 @@ struct CertifyCommand: ParsableCommand {
     if Interruption.isRequested {
       throw Failure(code: 130, message: "interrupted during certify; nothing was written.")
     }
-    if let json = common.json { try Outputs.write(try JSON.text(of: result), to: json) }
     if let written { try Outputs.write(written, to: multipliers) }
+    try report(result, isEstablished, data: data.describe(inputs))
+  }
+
+  /// Certifies within a limit of memory.
+  private func certifyStreaming(_ network: Model) throws {
+    let inputs = try data.open(
+      isSignal: network.configuration.filter.isSignal, seed: common.seed, like: network.samples,
+      memory: limit.bytes)
+    Progress(isSilent: common.quiet).note("certify: \(data.describe(inputs))")
+    let (result, isEstablished) = try network.certified(
+      streaming: inputs, memory: limit.bytes, lambda: lambda,
+      targetGap: gap ?? network.configuration.gap, threads: common.threadCount)
+    try report(result, isEstablished, data: data.describe(inputs))
+  }
+
+  private func report(
+    _ result: TrainingResult, _ isEstablished: Bool, data: String
+  ) throws {
+    if let json = common.json { try Outputs.write(try JSON.text(of: result), to: json) }
     if !common.quiet, common.json != "-" {
-      print(result.table(title: "ccnn certify", data: data.describe(inputs)), terminator: "")
+      print(result.table(title: "ccnn certify", data: data), terminator: "")
     }
     if let gap, !isEstablished {
       throw Failure(

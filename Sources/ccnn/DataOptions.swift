@@ -92,12 +92,49 @@ struct DataOptions: ParsableArguments {
     return Dataset(train: train, test: test)
   }
 
+  /// The data with samples that stay on disk where the format allows it.
+  ///
+  /// - Parameters:
+  ///   - isSignal: Whether arrays of rank 3 are signals.
+  ///   - seed: Seed of the split.
+  ///   - kind: What a model expects, nil for training.
+  ///   - memory: Bytes that may be used, nil for no limit.
+  /// - Returns: Training samples, and a held-out set if there is one.
+  /// - Throws: As `load(isSignal:seed:like:)`, and `InputError` when a file has to be read as a whole and does not fit.
+  func open(
+    isSignal: Bool, seed: UInt64, like kind: SampleKind? = nil, memory: Int?
+  ) throws -> StreamedData {
+    guard let images else {
+      return StreamedData(try load(isSignal: isSignal, seed: seed, like: kind))
+    }
+    let loader = DatasetLoader(isSignal: isSignal)
+    let train = try loader.open(images: images, labels: labels, like: kind, memory: memory)
+    try train.labels.requireTwoClasses(in: labels ?? images)
+    if let testFraction { return try train.split(testFraction: testFraction, seed: seed) }
+    guard let testImages else { return StreamedData(train: train) }
+    let test = try loader.open(
+      images: testImages, labels: testLabels, like: train.kind, labelOption: "--test-labels",
+      memory: memory)
+    return StreamedData(train: train, test: test)
+  }
+
   /// The data in a few words.
   func describe(_ data: Dataset) -> String {
-    let shape = data.train.images.shape.dropFirst().map(String.init).joined(separator: " x ")
-    let test = data.test.map { ", \($0.sampleCount) held out" } ?? ""
+    describe(
+      data.train.sampleCount, held: data.test?.sampleCount,
+      shape: Array(data.train.images.shape.dropFirst()))
+  }
+
+  /// The data in a few words.
+  func describe(_ data: StreamedData) -> String {
+    describe(
+      data.train.sampleCount, held: data.test?.sampleCount, shape: data.train.source.sampleShape)
+  }
+
+  private func describe(_ count: Int, held: Int?, shape: [Int]) -> String {
+    let test = held.map { ", \($0) held out" } ?? ""
     let name = dataset.map { "\($0): " } ?? ""
-    return "\(name)\(data.train.sampleCount) samples\(test), \(shape)"
+    return "\(name)\(count) samples\(test), \(shape.map(String.init).joined(separator: " x "))"
   }
 }
 

@@ -7,6 +7,7 @@ struct EvaluateCommand: ParsableCommand {
     commandName: "evaluate", abstract: "Loss, accuracy or R2, and confusion matrix of a network.")
 
   @OptionGroup var samples: SampleOptions
+  @OptionGroup var limit: MemoryOption
 
   @Option(help: ArgumentHelp("IDX, NPY or CSV of labels.", valueName: "path"))
   var labels: String?
@@ -20,17 +21,31 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     var problems = OptionProblems()
     samples.check(&problems)
+    limit.check(&problems)
     if samples.dataset != nil { problems.exclude("--dataset", "--labels", given: labels) }
     try problems.throwIfAny()
     try Outputs.check([("--json", json)])
     let model = try Model(contentsOf: samples.model)
-    let data = try load(model)
-    let evaluation = try model.evaluation(
-      on: data, backend: samples.convolution, threads: samples.threadCount)
+    let (evaluation, name) = try evaluation(model)
     if let json { try Outputs.write(try JSON.text(of: evaluation), to: json) }
     if !samples.quiet, json != "-" {
-      print(evaluation.table(data: data.name), terminator: "")
+      print(evaluation.table(data: name), terminator: "")
     }
+  }
+
+  private func evaluation(_ model: Model) throws -> (Evaluation, name: String) {
+    if let images = samples.images, let memory = limit.bytes {
+      let data = try DatasetLoader(isSignal: model.configuration.filter.isSignal).open(
+        images: images, labels: labels, like: model.samples, memory: memory)
+      return (
+        try model.evaluation(on: data, memory: memory, threads: samples.threadCount), data.name
+      )
+    }
+    let data = try load(model)
+    return (
+      try model.evaluation(
+        on: data, backend: samples.convolution, threads: samples.threadCount), data.name
+    )
   }
 
   private func load(_ model: Model) throws -> LabeledDataset {

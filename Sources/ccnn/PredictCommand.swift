@@ -7,6 +7,7 @@ struct PredictCommand: ParsableCommand {
     commandName: "predict", abstract: "Writes the outputs of a network on samples.")
 
   @OptionGroup var samples: SampleOptions
+  @OptionGroup var limit: MemoryOption
 
   @Option(
     help: ArgumentHelp(
@@ -19,6 +20,7 @@ struct PredictCommand: ParsableCommand {
   func run() throws {
     var problems = OptionProblems()
     samples.check(&problems)
+    limit.check(&problems)
     let name = output.lowercased()
     if !name.hasSuffix(".npy"), !name.hasSuffix(".csv") {
       problems.add(
@@ -33,14 +35,24 @@ struct PredictCommand: ParsableCommand {
         .usage, "--classes", expected: "a model of classes", found: "one of real targets",
         advice: "Leave the flag out.")
     }
-    let images = try loadImages(model)
-    let outputs = try model.predictions(
-      of: images, backend: samples.convolution, threads: samples.threadCount)
+    let outputs = try outputs(of: model)
     try write(outputs)
     guard !samples.quiet else { return }
     print(
       "\(output): \(classes ? "classes" : "outputs") of \(outputs.rows) samples, "
         + "\(classes ? 1 : outputs.columns) per sample")
+  }
+
+  private func outputs(of model: Model) throws -> Matrix {
+    if let images = samples.images, let memory = limit.bytes {
+      let source: any SampleSource =
+        try DatasetLoader(isSignal: model.configuration.filter.isSignal)
+        .open(images: images, memory: memory)
+      try model.samples.check(shape: source.sampleShape, place: images)
+      return try model.predictions(of: source, memory: memory, threads: samples.threadCount)
+    }
+    return try model.predictions(
+      of: try loadImages(model), backend: samples.convolution, threads: samples.threadCount)
   }
 
   private func loadImages(_ model: Model) throws -> Tensor {

@@ -17,6 +17,7 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup(title: "Model") var model: ModelOptions
   @OptionGroup(title: "Solver") var solver: SolverOptions
   @OptionGroup(title: "Run") var common: RunOptions
+  @OptionGroup(title: "Memory") var memory: MemoryOptions
 
   @Option(
     parsing: .unconditional,
@@ -61,11 +62,12 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     let configuration = try checkedConfiguration()
+    guard !memory.isGiven else { return try trainStreaming(configuration) }
     let inputs = try data.load(isSignal: configuration.filter.isSignal, seed: common.seed)
     let startModel = try start.map { try Model(contentsOf: $0) }
     let isQuiet = common.quiet
     let progress = Progress(isSilent: isQuiet, limit: common.maxSeconds)
-    warn(about: inputs, progress)
+    warn(about: inputs.train.labels, progress)
     var trainer = common.interruptibleTrainer(configuration)
     trainer.checkpoint = checkpoint
     if let checkpointSeconds { trainer.checkpointInterval = checkpointSeconds }
@@ -78,9 +80,40 @@ struct TrainCommand: ParsableCommand {
       }
     }
     progress.finishLine()
+    try report(model, result, rows, data: data.describe(inputs))
+  }
+
+  /// Trains within a limit of memory, or by another kind of features than the default.
+  private func trainStreaming(_ configuration: TrainingConfiguration) throws {
+    let settings = memory.settings
+    let inputs = try data.open(
+      isSignal: configuration.filter.isSignal, seed: common.seed, memory: settings.limit)
+    let startModel = try start.map { try Model(contentsOf: $0) }
+    let progress = Progress(isSilent: common.quiet, limit: common.maxSeconds)
+    warn(about: inputs.train.labels, progress)
+    let trainer = common.interruptibleTrainer(configuration)
+    var rows: [TraceRow] = []
+    let keepsTrace = trace != nil
+    let (model, result) = try interruptible(progress) {
+      try trainer.train(
+        streaming: inputs, memory: settings, from: startModel,
+        choosing: { progress.note("ccnn: \($0)") }
+      ) { row in
+        if keepsTrace { rows.append(row) }
+        progress.show(row, target: gap)
+      }
+    }
+    progress.finishLine()
+    try report(model, result, rows, data: data.describe(inputs))
+  }
+
+  /// Writes what was asked for and prints the table.
+  private func report(
+    _ model: Model, _ result: TrainingResult, _ rows: [TraceRow], data: String
+  ) throws {
     try write(model, result, rows)
-    if !isQuiet, common.json != "-" {
-      print(result.table(title: "ccnn train", data: data.describe(inputs)), terminator: "")
+    if !common.quiet, common.json != "-" {
+      print(result.table(title: "ccnn train", data: data), terminator: "")
     }
     if requireGap, result.relativeGap.value ?? 1 > gap {
       throw Failure(
@@ -98,6 +131,7 @@ struct TrainCommand: ParsableCommand {
     var configuration = model.configuration(
       data: data, seed: common.seed, trains: true, &problems)
     solver.apply(to: &configuration, &problems)
+    memory.check(configuration, &problems)
     if configuration.solver == .semiNMF {
       problems.exclude("--solver semi-nmf", "--max-cells", given: maxCells)
     }
@@ -185,8 +219,8 @@ func interruptible<Value>(
 }
 
 /// Says what is unusual about data that can be trained on all the same.
-func warn(about data: Dataset, _ progress: Progress) {
-  let absent = data.train.labels.absentClasses
+func warn(about labels: Labels, _ progress: Progress) {
+  let absent = labels.absentClasses
   guard !absent.isEmpty else { return }
   progress.note(
     "ccnn: warning: no training sample has class "

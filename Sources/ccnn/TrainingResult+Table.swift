@@ -54,6 +54,11 @@ extension TrainingResult {
     if trainAccuracy.value != nil { table.add("train accuracy", percent(trainAccuracy.value)) }
     if testAccuracy.value != nil { table.add("test accuracy", percent(testAccuracy.value)) }
     if testLoss.value != nil { table.add("test loss", digits(testLoss.value, "%.6g")) }
+    if memoryLimit.value != nil || features.value ?? "dense" != "dense" {
+      let peak = peakMemory.value.map { "; largest resident memory \(ByteCount(Int($0)))" } ?? ""
+      let limit = memoryLimit.value.map { " within \(ByteCount(Int($0)))" } ?? ""
+      table.add("features", (features.value ?? "none") + limit + peak)
+    }
     table.add("status", "\(status): \(statusAdvice)")
     let parts = phases.map { "\($0.name) \(digits($0.seconds, "%.2f"))" }
     table.add("seconds", "\(digits(seconds.value, "%.2f")) (\(parts.joined(separator: ", ")))")
@@ -79,6 +84,7 @@ extension TrainingConfiguration {
     if samplesGates {
       parts.append("cells \(cells.rawValue)")
       if gates != .centered { parts.append("gates \(gates.rawValue)") }
+      if let gateSamples { parts.append("gates from \(gateSamples) samples") }
     }
     if let solver { parts.append("solver \(solver.rawValue)") }
     if solver == .frankWolfe {
