@@ -22,6 +22,7 @@ extension Labels {
   ///   - configuration: The flags that say how gates are chosen.
   ///   - patches: Patches of the samples with these labels, `[n K, h]`.
   ///   - threads: Threads to use.
+  /// - Returns: The gates, `[count, h]`.
   /// - Throws: As `PreparedTask.sampledGates`.
   func sampledGates(
     _ count: Int, _ configuration: TrainingConfiguration, from patches: Matrix, threads: Int

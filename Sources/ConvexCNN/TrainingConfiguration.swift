@@ -64,7 +64,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
 extension TrainingConfiguration: Codable {
   private enum Key: String, CodingKey {
     case dataset, filter, stride, padding, pooling, bias, activation, loss, lambda, lambdaRatio
-    case outputBias, cells, gates, gateSamples, filterRank, standardize, gap, maximumCells, seed, testFraction,
+    case outputBias, cells, gates, gateSamples, filterRank, standardize, gap, maximumCells, seed,
+      testFraction,
       solver, step, budget
   }
 

@@ -136,7 +136,8 @@ public struct GatedProgram: Sendable {
         + "\(problem.geometry.patchDimension)",
       advice: CircularProgram.isApplicable(to: problem)
         ? "Use ccnn closed-form (CircularProgram), which solves this network in the Fourier domain."
-        : "Keep features in another way (--features), use fewer gates or windows, or smaller filters.")
+        : "Keep features in another way (--features), use fewer gates or windows, or smaller filters."
+    )
   }
 
   private var blocks: BlockNuclearNorm {

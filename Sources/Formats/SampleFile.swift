@@ -181,7 +181,8 @@ extension SampleFile {
 
     private static func unsuitable(_ path: String, found: String) -> FormatError {
       FormatError(
-        kind: .unreadable, path: path, expected: "an NPY file in row-major order or a plain IDX file",
+        kind: .unreadable, path: path,
+        expected: "an NPY file in row-major order or a plain IDX file",
         found: found, advice: "Other formats are read as a whole; unpack or convert the file.")
     }
   }

@@ -18,7 +18,8 @@ struct MemoryOption: ParsableArguments {
   func check(_ problems: inout OptionProblems) {
     guard let memory, ByteCount(memory) == nil else { return }
     problems.add(
-      "--memory", value: memory, expected: "a positive number of bytes, or a size such as 512MiB or 2GiB",
+      "--memory", value: memory,
+      expected: "a positive number of bytes, or a size such as 512MiB or 2GiB",
       advice: "For example 2GiB.")
   }
 
@@ -27,7 +28,7 @@ struct MemoryOption: ParsableArguments {
     guard let memory, activation != .gated, activation != .linear else { return }
     problems.add(
       "--memory", value: memory, expected: "no value with --activation \(activation.rawValue)",
-      advice: "Leave it out: only gated and linear networks are trained within a limit in this version.")
+      advice: "Leave it out: only gated and linear networks are trained within a limit.")
   }
 }
 

@@ -67,7 +67,7 @@ struct TrainCommand: ParsableCommand {
     let startModel = try start.map { try Model(contentsOf: $0) }
     let isQuiet = common.quiet
     let progress = Progress(isSilent: isQuiet, limit: common.maxSeconds)
-    warn(about: inputs.train.labels, progress)
+    warn(about: inputs, progress)
     var trainer = common.interruptibleTrainer(configuration)
     trainer.checkpoint = checkpoint
     if let checkpointSeconds { trainer.checkpointInterval = checkpointSeconds }
@@ -219,6 +219,9 @@ func interruptible<Value>(
 }
 
 /// Says what is unusual about data that can be trained on all the same.
+func warn(about data: Dataset, _ progress: Progress) { warn(about: data.train.labels, progress) }
+
+/// Says what is unusual about labels that can be trained on all the same.
 func warn(about labels: Labels, _ progress: Progress) {
   let absent = labels.absentClasses
   guard !absent.isEmpty else { return }

@@ -11,14 +11,14 @@ struct HelpTests {
         "max-cells", "output-bias", "solver", "step", "budget",
         "threads", "seed", "output", "json", "trace", "report", "checkpoint", "checkpoint-seconds",
         "start",
-        "require-gap", "quiet",
+        "require-gap", "quiet", "memory", "features",
       ]
     ),
     (
       "certify",
       [
         "model", "images", "labels", "dataset", "bound", "max-seconds", "lambda", "gap", "json",
-        "convolution", "threads",
+        "convolution", "threads", "memory",
       ]
     ),
     (
@@ -29,8 +29,14 @@ struct HelpTests {
         "sampler", "labels", "threads", "json", "quiet", "faces", "method",
       ]
     ),
-    ("predict", ["model", "images", "dataset", "split", "output", "classes", "convolution"]),
-    ("evaluate", ["model", "images", "labels", "dataset", "split", "json", "convolution"]),
+    (
+      "predict",
+      ["model", "images", "dataset", "split", "output", "classes", "convolution", "memory"]
+    ),
+    (
+      "evaluate",
+      ["model", "images", "labels", "dataset", "split", "json", "convolution", "memory"]
+    ),
     (
       "baseline",
       [

@@ -120,3 +120,18 @@ func pngChunk(_ name: String, _ data: [UInt8]) -> [UInt8] {
   let end = withUnsafeBytes(of: (~checksum).bigEndian) { Array($0) }
   return length + Array(name.utf8) + data + end
 }
+
+/// Files as the system sees them.
+enum FileReading {
+  /// All bytes of a file.
+  static func bytes(_ path: String) throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    guard let stream = fopen(path, "r") else { return bytes }
+    defer { fclose(stream) }
+    while case let byte = fgetc(stream), byte != EOF { bytes.append(UInt8(byte)) }
+    return bytes
+  }
+
+  /// Shortens a file.
+  static func cut(_ path: String, to size: Int) { truncate(path, off_t(size)) }
+}
