@@ -1,18 +1,19 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Foundation
 
 /// Memory of this process, from the operating system.
 enum ProcessMemory {
   /// Largest resident memory so far in bytes; nil when it is not known.
+  ///
+  /// On Linux from `/proc`: what `getrusage` says includes the process that started this one.
   static var peak: Int? {
-    var usage = rusage()
-    #if canImport(Glibc)
-      guard getrusage(__rusage_who_t(Int32(RUSAGE_SELF.rawValue)), &usage) == 0 else { return nil }
-      return Int(usage.ru_maxrss) * 1024
+    #if os(Linux)
+      guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+        let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+        let kibibytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first
+      else { return nil }
+      return Int(kibibytes).map { $0 * 1024 }
     #else
+      var usage = rusage()
       guard getrusage(RUSAGE_SELF, &usage) == 0 else { return nil }
       return Int(usage.ru_maxrss)
     #endif

@@ -4,13 +4,19 @@ struct Scaling {
   private static let usage = """
     usage: Scaling convolution|counting|sampling|cells|descent|bounds|path|given-cells [--quick]
            Scaling baselines|circular|pricing|pruning|training|spiral [--quick] [--figures]
-    --figures writes charts to the folder figures
+           Scaling memory [--quick] FOLDER
+    --figures writes charts to the folder figures; memory writes its samples to FOLDER
     """
 
   static func main() throws {
     let arguments = Array(CommandLine.arguments.dropFirst())
     let isQuick = arguments.contains("--quick")
     let figures = Figures(folder: arguments.contains("--figures") ? "figures" : nil)
+    if arguments.first == "memory", let folder = arguments.last, arguments.count <= 3,
+      !folder.hasPrefix("-"), folder != "memory"
+    {
+      return try MemoryScaling(isQuick: isQuick, folder: folder).run()
+    }
     let unknown = arguments.dropFirst().first { $0 != "--quick" && $0 != "--figures" }
     switch (arguments.first, unknown) {
     case ("convolution", nil): try ConvolutionScaling(isQuick: isQuick).run()
