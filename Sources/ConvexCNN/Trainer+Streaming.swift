@@ -185,7 +185,7 @@ struct StreamedTask {
       problem: base, gates: gates, storage: storage, blockBytes: blockBytes)
     let lambdaMax = program.composite.lambdaMax
     return CellPlan(
-      program: program, allCells: nil, gates: gates, lambdaMax: lambdaMax,
+      program: program, coneProgram: nil, gates: gates, lambdaMax: lambdaMax,
       lambda: try configuration.strength.value(lambdaMax: lambdaMax))
   }
 }
