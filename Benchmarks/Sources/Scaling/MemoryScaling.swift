@@ -44,8 +44,9 @@ struct MemoryScaling {
       let (result, seconds) = try ScalingSweep.processorSeconds {
         try Trainer(configuration: configuration).train(
           streaming: StreamedData(train: data),
-          memory: MemorySettings(limit: Self.limit, features: features)
-        ) { steps = $0.iteration }.result
+          memory: MemorySettings(limit: Self.limit, features: features),
+          observer: { steps = $0.iteration }
+        ).result
       }
       let phases = result.phases.map { String(format: "%@ %.1f s", $0.name, $0.seconds) }
       return ScalingSweep.Point(
