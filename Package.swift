@@ -60,7 +60,7 @@ let package = Package(
       name: "CKernels",
       cSettings: [.unsafeFlags(["-O3"])] + (isStrict ? [.treatAllWarnings(as: .error)] : [])),
 
-    module("Tensors", ["COpenBLAS"]),
+    module("Tensors", ["CKernels", "COpenBLAS"]),
     module("Formats", ["Tensors", "CZlib", "CPNG"]),
     module("Convolutions", ["Tensors", "CFFTW", "CKernels"]),
     module("Arrangements", ["Tensors", "CKernels"]),

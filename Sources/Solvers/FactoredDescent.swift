@@ -1,14 +1,15 @@
 package import ConvexPrograms
 package import Tensors
 
-/// L-BFGS on the filters of a gated program with squared loss, output weights eliminated.
+/// L-BFGS on the factors of a gated program: filters `U` and output weights `W`.
 ///
 /// With the blocks of the point factored as `Z_b = sum_r u_r w_r'` the objective is at most
-/// `(1/2n) |Phi(U) W - Y|^2 + (lambda/2) (|U|^2 + |W|^2)`, with equality for balanced singular vectors. For given
-/// filters the best weights solve the ridge equations `(Phi' Phi / n + lambda I) W = Phi' Y / n`, and the gradient
+/// `L(Phi(U) W) + (lambda/2) (|U|^2 + |W|^2)`, with equality for balanced singular vectors. With a squared loss the best
+/// weights for given filters solve the ridge equations `(Phi' Phi / n + lambda I) W = Phi' Y / n`, and the gradient
 /// of the minimum over `W` is the partial gradient at that `W`. What is left is smooth and well conditioned: about
-/// 100 evaluations where proximal gradients take thousands of steps. It cannot raise ranks, so proximal steps
-/// choose blocks and ranks and this descent gives the last digits.
+/// 100 evaluations where proximal gradients take thousands of steps. With other losses both factors descend together; an
+/// evaluation then costs less than a proximal step where ranks are lower than the number of outputs. Descents cannot
+/// raise ranks, so proximal steps choose blocks and ranks and this descent gives the last digits.
 ///
 /// - Source: Golub & Pereyra, *The Differentiation of Pseudo-Inverses and Nonlinear Least Squares Problems Whose
 ///   Variables Separate*, SIAM J. Numer. Anal. 1973 (elimination; here with a ridge, so no pseudo-inverse); Sahiner
@@ -16,14 +17,17 @@ package import Tensors
 package struct FactoredDescent {
   /// Features `[n, d]`, without rows where the Gram matrix is known.
   private let features: Matrix
-  private let targets: Matrix
+  package let loss: any Loss
   /// `A' A` and `A' Y`, where they are known.
   let normal: GramFeatureMap?
-  let lambda: Double
+  package let lambda: Double
   let threads: Int
   let shape: BlockNuclearNorm
   private(set) var factors: [Factor] = []
+  /// Filters to start from, shape `[filterCount, h]`.
   private var start: [Double] = []
+  /// Output weights to start from, shape `[width, c]`.
+  package private(set) var startWeights: [Double] = []
 
   /// The nonzero part of one block: `rank` filters, kept at `offset` among all filters.
   struct Factor {
@@ -37,29 +41,37 @@ package struct FactoredDescent {
   /// Number of filters, the sum of the ranks of the blocks.
   package var filterCount: Int { factors.last.map { $0.offset + $0.rank } ?? 0 }
 
+  /// Cost of an evaluation in proximal steps, `4 d c` products per sample.
+  package var relativeCost: Double {
+    let proximal = Double(4 * features.columns * loss.outputCount)
+    guard !(loss is SquaredLoss) else { return Double(width * width) / proximal }
+    let (h, a) = (shape.patchDimension, shape.windowCount)
+    return Double(4 * filterCount * a * (h + loss.outputCount)) / proximal
+  }
+
   /// The factored program at a point.
   ///
   /// - Parameters:
-  ///   - program: A program with dense features or their Gram matrix, squared loss and a block norm; nil is returned for others.
+  ///   - program: A program with dense features, or with their Gram matrix and a squared loss, and a block norm; nil is
+  ///     returned for others.
   ///   - point: Weights of shape `[d, c]`; singular values below `1e-9` of the largest are dropped.
   package init?(_ program: CompositeProgram, point: Matrix) {
-    let map = program.map
-    guard let loss = program.loss as? SquaredLoss, program.lambda > 0 else { return nil }
-    if let dense = map as? DenseFeatureMap {
-      (features, targets, threads, normal) = (dense.features, loss.targets, dense.threads, nil)
-    } else if let gram = map as? GramFeatureMap {
+    guard program.lambda > 0 else { return nil }
+    if let dense = program.map as? DenseFeatureMap {
+      (features, threads, normal) = (dense.features, dense.threads, nil)
+    } else if let gram = program.map as? GramFeatureMap, program.loss is SquaredLoss {
       features = Matrix(rows: 0, columns: gram.featureCount)
-      (targets, threads, normal) = (loss.targets, gram.threads, gram)
+      (threads, normal) = (gram.threads, gram)
     } else {
       return nil
     }
-    lambda = program.lambda
+    (loss, lambda) = (program.loss, program.lambda)
     if let norm = program.regularizer as? BlockNuclearNorm {
       shape = norm
     } else if program.regularizer is GroupNorm, loss.outputCount == 1 {
       let count = program.regularizer.blockCount
       shape = BlockNuclearNorm(
-        blockCount: count, patchDimension: map.featureCount / max(1, count), windowCount: 1)
+        blockCount: count, patchDimension: features.columns / max(1, count), windowCount: 1)
     } else {
       return nil
     }
@@ -77,6 +89,13 @@ package struct FactoredDescent {
         let root = part.values[r].squareRoot()
         for e in 0..<shape.patchDimension { start.append(root * part.u[e, r]) }
       }
+      let c = loss.outputCount
+      for q in 0..<shape.windowCount {
+        for r in 0..<kept {
+          let root = part.values[r].squareRoot()
+          for k in 0..<c { startWeights.append(root * part.vt[r, q * c + k]) }
+        }
+      }
     }
   }
 
@@ -91,22 +110,52 @@ package struct FactoredDescent {
   ///   a Gram matrix.
   package func minimize(iterations: Int, shouldStop: (Int, Double) -> Bool) -> Matrix? {
     let solver = LBFGS(memory: 30, iterations: iterations, relativeDecrease: 1e-13)
+    guard let squared = loss as? SquaredLoss else {
+      let result = solver.minimize(
+        from: start + startWeights,
+        shouldStop: { iteration, value, _ in shouldStop(iteration, value) },
+        evaluate: evaluateJointly)
+      guard result.value.isFinite else { return nil }
+      let (filters, weights) = parts(of: result.point)
+      return point(filters: filters, outputWeights: weights)
+    }
     let result = solver.minimize(
       from: start, shouldStop: { iteration, value, _ in shouldStop(iteration, value) },
       evaluate: { filters in
-        let (value, gradient, _) = evaluate(filters)
+        let (value, gradient, _) = evaluate(filters, targets: squared.targets)
         return (value, gradient)
       })
-    let end = evaluate(result.point)
+    let end = evaluate(result.point, targets: squared.targets)
     guard end.value.isFinite else { return nil }
     return point(filters: result.point, outputWeights: end.outputWeights)
+  }
+
+  /// Filters and output weights `[width, c]` of concatenated parameters.
+  private func parts(of parameters: [Double]) -> (filters: [Double], outputWeights: Matrix) {
+    (
+      Array(parameters[..<start.count]),
+      Matrix(
+        rows: width, columns: loss.outputCount, elements: Array(parameters[start.count...]))
+    )
+  }
+
+  /// `L(Phi(U) W) + (lambda/2) (|U|^2 + |W|^2)` and its gradient at concatenated filters and output weights.
+  ///
+  /// - Complexity: O(`n (d r + width c)`), `r` the mean rank of a block.
+  package func evaluateJointly(_ parameters: [Double]) -> (Double, [Double]) {
+    let (filters, weights) = parts(of: parameters)
+    let phi = DenseFeatureMap(features: pooledResponses(filters), threads: threads)
+    let (value, dual) = loss.valueAndGradient(at: phi.predictions(of: weights))
+    var gradient = filterGradient(dual: dual, weights: weights) + phi.adjoint(dual).elements
+    BLAS.add(lambda, parameters, to: &gradient)
+    return (value + 0.5 * lambda * BLAS.dot(parameters, parameters), gradient)
   }
 
   /// Objective at the best output weights, its gradient by the filters, and those weights `[width, c]`.
   ///
   /// Row `offset * a + q * rank + r` of the weights belongs to window `q` of filter `r` of a block.
   package func evaluate(
-    _ filters: [Double]
+    _ filters: [Double], targets: Matrix
   ) -> (value: Double, gradient: [Double], outputWeights: Matrix) {
     if let normal { return evaluate(filters, normal) }
     let phi = pooledResponses(filters)
@@ -133,24 +182,20 @@ package struct FactoredDescent {
   /// The features `Phi`, shape `[n, width]`.
   private func pooledResponses(_ filters: [Double]) -> Matrix {
     let (n, d, h, a) = (features.rows, features.columns, shape.patchDimension, shape.windowCount)
+    let windows = WindowProducts(height: h, windowCount: a)
     var phi = Matrix(rows: n, columns: width)
     phi.elements.withUnsafeMutableBufferPointer { phi in
       features.elements.withUnsafeBufferPointer { features in
-        guard let phi = phi.baseAddress, let features = features.baseAddress else { return }
-        forEachFactor { factor in
-          let rank = factor.rank
-          // One product per block: the filters of each window on the diagonal.
-          var diagonal = Matrix(rows: a * h, columns: a * rank)
-          for q in 0..<a {
-            for r in 0..<rank {
-              for e in 0..<h {
-                diagonal[q * h + e, q * rank + r] = filters[(factor.offset + r) * h + e]
-              }
-            }
+        filters.withUnsafeBufferPointer { filters in
+          guard let phi = phi.baseAddress, let features = features.baseAddress,
+            let filters = filters.baseAddress
+          else { return }
+          forEachFactor { factor in
+            windows.products(
+              rows: n, features + factor.block * a * h, lda: d,
+              filters: filters + factor.offset * h, count: factor.rank, phi + factor.offset * a,
+              ldc: width)
           }
-          BLAS.gemm(
-            m: n, n: a * rank, k: a * h, features + factor.block * a * h, lda: d,
-            diagonal.elements, ldb: a * rank, phi + factor.offset * a, ldc: width)
         }
       }
     }
@@ -182,30 +227,23 @@ package struct FactoredDescent {
   private func filterGradient(dual: Matrix, weights: Matrix) -> [Double] {
     let (n, d, h, a) = (features.rows, features.columns, shape.patchDimension, shape.windowCount)
     let c = dual.columns
+    let windows = WindowProducts(height: h, windowCount: a)
     var gradient = [Double](repeating: 0, count: start.count)
     gradient.withUnsafeMutableBufferPointer { gradient in
       features.elements.withUnsafeBufferPointer { features in
-        guard let gradient = gradient.baseAddress, let features = features.baseAddress else {
-          return
-        }
-        forEachFactor { factor in
-          let columns = a * factor.rank
-          let rows = factor.offset * a..<(factor.offset * a + columns)
-          let own = Matrix(
-            rows: columns, columns: c,
-            elements: Array(weights.elements[rows.lowerBound * c..<rows.upperBound * c]))
-          let cotangent = BLAS.product(dual, .plain, own, .transposed)
-          var correlation = Matrix(rows: a * h, columns: columns)
-          BLAS.gemm(
-            .transposed, .plain, m: a * h, n: columns, k: n, features + factor.block * a * h,
-            lda: d, cotangent.elements, ldb: columns, &correlation.elements, ldc: columns)
-          for q in 0..<a {
-            for r in 0..<factor.rank {
-              for e in 0..<h {
-                gradient[(factor.offset + r) * h + e] +=
-                  correlation[q * h + e, q * factor.rank + r]
-              }
-            }
+        weights.elements.withUnsafeBufferPointer { weights in
+          guard let gradient = gradient.baseAddress, let features = features.baseAddress,
+            let weights = weights.baseAddress
+          else { return }
+          forEachFactor { factor in
+            let columns = a * factor.rank
+            var cotangent = Matrix(rows: n, columns: columns)
+            BLAS.gemm(
+              .plain, .transposed, m: n, n: columns, k: c, dual.elements, lda: c,
+              weights + factor.offset * a * c, ldb: c, &cotangent.elements, ldc: columns)
+            windows.addAdjoint(
+              rows: n, features + factor.block * a * h, lda: d, cotangent: cotangent.elements,
+              ldb: columns, count: factor.rank, to: gradient + factor.offset * h)
           }
         }
       }
@@ -215,7 +253,7 @@ package struct FactoredDescent {
 
   /// The weights `[d, c]` of factors.
   func point(filters: [Double], outputWeights: Matrix) -> Matrix {
-    let (h, a, c) = (shape.patchDimension, shape.windowCount, targets.columns)
+    let (h, a, c) = (shape.patchDimension, shape.windowCount, loss.outputCount)
     var point = Matrix(rows: features.columns, columns: c)
     for factor in factors {
       for q in 0..<a {

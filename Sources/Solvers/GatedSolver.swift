@@ -38,8 +38,7 @@ public struct GatedSolver: Sendable {
     while true {
       var inner = limits
       inner.seconds = limits.seconds - watch.seconds
-      let canDescend = program.loss is SquaredLoss
-      inner.iterations = min(canDescend ? length : .max, limits.iterations - spent)
+      inner.iterations = min(length, limits.iterations - spent)
       let (seconds, before) = (watch.seconds, spent)
       let solution = FISTA().solve(program, from: point, limits: inner) {
         observer($0.later(by: seconds, iterations: before))
@@ -63,9 +62,7 @@ public struct GatedSolver: Sendable {
     guard let descent = FactoredDescent(program, point: solution.point), descent.width > 0 else {
       return nil
     }
-    // Per sample, the Gram matrix takes `width^2` products and a proximal step `4 d c`.
-    let cost = Double(descent.width * descent.width) / Double(4 * solution.point.elements.count)
-    guard cost <= maximumCost else { return nil }
+    guard descent.relativeCost <= maximumCost else { return nil }
     return descent.minimize(iterations: descentSteps) { iteration, value in
       if iteration % 10 == 0 {
         observer(

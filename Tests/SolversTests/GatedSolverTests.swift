@@ -7,7 +7,7 @@ import Testing
 struct GatedSolverTests {
   /// A gated program on random images: 5 gates, 2 x 2 filters.
   private func program(
-    outputs: Int, pooling: Pooling, ratio: Double, threads: Int = 1
+    outputs: Int, pooling: Pooling, ratio: Double, isSoftmax: Bool = false, threads: Int = 1
   ) throws -> CompositeProgram {
     var generator = SeededGenerator(seed: 31)
     let n = 40
@@ -20,8 +20,11 @@ struct GatedSolverTests {
       images: images,
       geometry: try PatchGeometry(
         channels: 1, imageHeight: 4, imageWidth: 4, filterHeight: 2, filterWidth: 2),
-      pooling: pooling, activation: .gated, loss: SquaredLoss(targets: targets), lambda: 0,
-      threads: threads)
+      pooling: pooling, activation: .gated,
+      loss: isSoftmax
+        ? SoftmaxLoss(classes: (0..<n).map { targets.row($0).indexOfLargest }, count: outputs)
+        : SquaredLoss(targets: targets),
+      lambda: 0, threads: threads)
     let base = try GatedProgram(problem: problem, gates: gates).composite
     return CompositeProgram(
       map: base.map, loss: base.loss, regularizer: base.regularizer,
@@ -45,6 +48,25 @@ struct GatedSolverTests {
     #expect(abs(recomputed - fast.objective) <= 1e-7 * fast.objective)
   }
 
+  @Test(arguments: ["sum", "average:2x2"], [0.3, 0.01])
+  func descentsReachTheOptimumOfSoftmaxPrograms(pooling: String, ratio: Double) throws {
+    let program = try program(
+      outputs: 4, pooling: try Pooling(parsing: pooling), ratio: ratio, isSoftmax: true)
+    var quick = GatedSolver()
+    quick.proximalSteps = 20
+    quick.maximumCost = .infinity
+    let limits = SolveLimits(relativeGap: 1e-6)
+    var descentCount = 0
+    let fast = quick.solve(program, limits: limits) { row in
+      if row.phase == "descent" { descentCount += 1 }
+    }
+    let slow = FISTA().solve(program, limits: limits)
+    #expect(descentCount > 0)
+    #expect(fast.status == .solved)
+    #expect(abs(fast.objective - slow.objective) <= 2e-6 * slow.objective)
+    #expect(fast.iterations < slow.iterations)
+  }
+
   @Test func descentFromAPointNeverRaisesTheObjective() throws {
     let program = try program(outputs: 3, pooling: try Pooling(parsing: "average"), ratio: 0.02)
     let rough = FISTA().solve(program, limits: SolveLimits(iterations: 20))
@@ -60,25 +82,48 @@ struct GatedSolverTests {
     let rough = FISTA().solve(program, limits: SolveLimits(iterations: 5))
     let descent = try #require(FactoredDescent(program, point: rough.point))
     var generator = SeededGenerator(seed: 7)
+    let targets = try #require(program.loss as? SquaredLoss).targets
     let filters = (0..<descent.filterCount * 4).map { _ in generator.normal() }
-    let gradient = descent.evaluate(filters).gradient
+    let gradient = descent.evaluate(filters, targets: targets).gradient
     let step = 1e-5
     for i in stride(from: 0, to: filters.count, by: 3) {
       var (up, down) = (filters, filters)
       up[i] += step
       down[i] -= step
-      let quotient = (descent.evaluate(up).value - descent.evaluate(down).value) / (2 * step)
+      let quotient =
+        (descent.evaluate(up, targets: targets).value - descent.evaluate(down).value) / (2 * step)
       #expect(abs(quotient - gradient[i]) <= 1e-6 * (1 + abs(gradient[i])))
     }
   }
 
-  @Test func threadsChangeNothing() throws {
+  @Test func jointGradientIsTheDifferenceQuotientOfTheValue() throws {
+    let program = try program(
+      outputs: 3, pooling: try Pooling(parsing: "sum:2x2"), ratio: 0.05, isSoftmax: true)
+    let rough = FISTA().solve(program, limits: SolveLimits(iterations: 5))
+    let descent = try #require(FactoredDescent(program, point: rough.point))
+    var generator = SeededGenerator(seed: 7)
+    let count = descent.filterCount * (4 + 4 * 3)
+    let parameters = (0..<count).map { _ in 0.3 * generator.normal() }
+    let gradient = descent.evaluateJointly(parameters).1
+    let step = 1e-5
+    for i in stride(from: 0, to: count, by: 5) {
+      var (up, down) = (parameters, parameters)
+      up[i] += step
+      down[i] -= step
+      let difference = descent.evaluateJointly(up).0 - descent.evaluateJointly(down).0
+      #expect(abs(difference / (2 * step) - gradient[i]) <= 1e-7 * (1 + abs(gradient[i])))
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func threadsChangeNothing(isSoftmax: Bool) throws {
     let pooling = try Pooling(parsing: "average:2x2")
     let points = try [1, 2].map { threads in
       var solver = GatedSolver()
       solver.proximalSteps = 20
       solver.maximumCost = .infinity
-      let program = try program(outputs: 3, pooling: pooling, ratio: 0.02, threads: threads)
+      let program = try program(
+        outputs: 3, pooling: pooling, ratio: 0.02, isSoftmax: isSoftmax, threads: threads)
       return solver.solve(program, limits: SolveLimits(relativeGap: 1e-8)).point
     }
     #expect(points[0] == points[1])

@@ -21,6 +21,14 @@ void ck_pool_max(const double *responses, size_t m, const int32_t *order, const 
 void ck_pool_max_adjoint(double *responses, size_t m, const int32_t *order, const int32_t *starts,
                          size_t a, const double *cotangent);
 
+// Products of the windows of one sample with few filters. x [a, h]; u [h, stride], the transposed filters,
+// stride a multiple of 8, columns from m on zero; out [a, m] is overwritten.
+void ck_window_products(const double *x, size_t a, size_t h, const double *u, size_t stride,
+                        size_t m, double *out);
+// Its adjoint by the filters. cotangent [a, m]; gradient [h, stride] is added to.
+void ck_window_adjoint(const double *x, size_t a, size_t h, const double *cotangent, size_t m,
+                       size_t stride, double *gradient);
+
 // Patches of one padded image: patch k, row k of patches [positions, taps + bias], is
 // image[position[k] + tap[t]] over the taps t, then 1 if bias is set.
 void ck_extract_patches(const double *image, const int32_t *position, size_t positions,
