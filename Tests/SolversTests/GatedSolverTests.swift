@@ -91,7 +91,8 @@ struct GatedSolverTests {
       up[i] += step
       down[i] -= step
       let quotient =
-        (descent.evaluate(up, targets: targets).value - descent.evaluate(down).value) / (2 * step)
+        (descent.evaluate(up, targets: targets).value
+          - descent.evaluate(down, targets: targets).value) / (2 * step)
       #expect(abs(quotient - gradient[i]) <= 1e-6 * (1 + abs(gradient[i])))
     }
   }
