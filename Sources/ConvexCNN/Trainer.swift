@@ -215,10 +215,11 @@ public struct Trainer: Sendable {
       }
     }
     let composite = program.composite.with(lambda: cells.lambda)
+    let states = try states(of: problem, images, from: start)
     // The certifier subtracts rounding margins, so the solver aims a little lower.
-    let inner = limits(gap: 0.9 * configuration.gap, iterations: 1_000_000)
+    let inner = limits(gap: 0.9 * configuration.gap, iterations: 1_000_000, of: states)
     let first = try start.map { try program.point(from: $0) }
-    let usesNewton = AugmentedLagrangian.isPreferred(for: program)
+    let usesNewton = states == nil && AugmentedLagrangian.isPreferred(for: program)
     guard configuration.solver != .augmentedLagrangian || AugmentedLagrangian.supports(program)
     else {
       throw InputError(
@@ -234,8 +235,12 @@ public struct Trainer: Sendable {
       case .augmentedLagrangian:
         AugmentedLagrangian().solve(
           program, lambda: cells.lambda, from: first, limits: inner, observer: observer)
-      default: GatedSolver().solve(composite, from: first, limits: inner, observer: observer)
+      default:
+        GatedSolver().solve(
+          composite, from: first, limits: inner, resuming: try states?.resumedGates(composite),
+          observer: observer, keep: states.map { states in { states.keep($0, of: composite) } })
       }
+    try states?.finish(gated.status.rawValue)
     return Solution(
       network: try program.network(from: gated.point), status: gated.status,
       cellCount: cells.gates?.rows ?? 1, estimatedGap: gated.relativeGap,
@@ -363,26 +368,42 @@ public struct Trainer: Sendable {
   private func generateCells(
     _ problem: TrainingProblem, _ images: Tensor, from start: Network?, _ observer: TraceObserver
   ) throws -> Solution {
-    let states = try checkpoint.map {
-      try TrainingCheckpoint(
-        folder: $0, configuration: configuration, problem: problem, images: images, start: start,
-        interval: checkpointInterval)
-    }
-    var limits = limits(gap: configuration.gap, iterations: 10_000, seconds: descentSeconds)
-    if let states {
-      limits.isInterrupted = { [isInterrupted, flag = states.hasFailed] in
-        isInterrupted() || flag.isSet
-      }
-    }
+    let states = try states(of: problem, images, from: start)
+    let limits = limits(
+      gap: configuration.gap, iterations: 10_000, seconds: descentSeconds, of: states)
     let run = try CellGeneration(settings: searchSettings, oracle: SweepOrSearch()).solve(
-      problem, start: start, limits: limits, from: states?.resumed(), observer: observer,
-      keep: states?.keep)
+      problem, start: start, limits: limits, from: states?.resumedCells(problem),
+      observer: observer, keep: states.map { states in { states.keep($0, of: problem) } })
     try states?.finish(run.status.rawValue)
     return Solution(
       network: run.network, status: run.status, cellCount: run.cellCount,
       estimatedGap: run.estimatedGap,
       pricing: Self.pricing(nodes: run.pricedNodeCount, isExact: run.isPricingExact),
       phases: run.phases)
+  }
+
+  /// The folder that keeps the states of a run, if one was asked for.
+  private func states(
+    of problem: TrainingProblem, _ images: Tensor, from start: Network?
+  ) throws -> TrainingCheckpoint? {
+    try checkpoint.map {
+      try TrainingCheckpoint(
+        folder: $0, configuration: configuration, problem: problem, images: images, start: start,
+        interval: checkpointInterval)
+    }
+  }
+
+  /// Limits that also end a run whose states cannot be written.
+  private func limits(
+    gap: Double, iterations: Int, seconds: Double? = nil, of states: TrainingCheckpoint?
+  ) -> SolveLimits {
+    var limits = limits(gap: gap, iterations: iterations, seconds: seconds)
+    if let states {
+      limits.isInterrupted = { [isInterrupted, flag = states.hasFailed] in
+        isInterrupted() || flag.isSet
+      }
+    }
+    return limits
   }
 
   /// How filters were found, in words.

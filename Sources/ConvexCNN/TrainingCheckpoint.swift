@@ -8,15 +8,31 @@ import Tensors
 
 /// A folder in which a training run keeps its state, to go on after an interruption, a crash or a time limit.
 ///
-/// `checkpoint.safetensors` holds the network and counters of cell generation, with everything that the run is of in its metadata; it
-/// is replaced whole. `run.json` says the same in words. States are kept before every round and written at most every
-/// `interval` seconds, and at the end.
+/// `checkpoint.safetensors` holds the solver's state, with everything that the run is of in its metadata; it is replaced
+/// whole. `run.json` says the same in words. States are kept before every round and written at most every `interval`
+/// seconds, and at the end.
 final class TrainingCheckpoint {
+  /// What a solver needs to go on: matrices by name, counters, and numbers of which every bit counts.
+  struct State {
+    let tensors: [(name: String, matrix: Matrix)]
+    let counts: [Int]
+    let numbers: [Double]
+    let summary: Summary
+  }
+
+  /// Where a run stands, in words of its record.
+  struct Summary {
+    let method: String
+    let round: Int
+    let objective: Double
+    let estimatedGap: Double
+    let neuronCount: Int
+  }
+
   private let folder: String
   private let interval: Double
   private let identity: Identity
-  private let problem: TrainingProblem
-  private var latest: CellGeneration.Checkpoint?
+  private var latest: (() -> State)?
   private var clock = Stopwatch()
   private var failure: (any Error)?
   /// Set when a state could not be written; the run is to end then.
@@ -42,7 +58,7 @@ final class TrainingCheckpoint {
     folder: String, configuration: TrainingConfiguration, problem: TrainingProblem,
     images: Tensor, start: Network?, interval: Double
   ) throws {
-    (self.folder, self.problem, self.interval) = (folder, problem, interval)
+    (self.folder, self.interval) = (folder, interval)
     let zero = Matrix(rows: problem.sampleCount, columns: problem.outputCount)
     var print = Fingerprint()
     print.add(images.elements)
@@ -64,10 +80,15 @@ final class TrainingCheckpoint {
 
   private var path: String { "\(folder)/checkpoint.safetensors" }
 
-  /// The state to go on from; nil where the folder has none.
+  /// The parts of the state to go on from; nil where the folder has none.
   ///
+  /// - Parameters:
+  ///   - counts: How many counters the solver keeps.
+  ///   - numbers: How many numbers it keeps.
   /// - Throws: `FormatError` or `InputError` when the file is damaged or of another run.
-  func resumed() throws -> CellGeneration.Checkpoint? {
+  func resumed(
+    counts countCount: Int, numbers numberCount: Int
+  ) throws -> (reader: ModelReader, counts: [Int], numbers: [Double])? {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     let reader = ModelReader(
       path: path, file: try Safetensors.read(path),
@@ -81,27 +102,19 @@ final class TrainingCheckpoint {
     }
     let counts: [Int] = try reader.json("counts")
     let numbers: [UInt64] = try reader.json("numbers")
-    guard counts.count == 4, numbers.count == 2, counts.allSatisfy({ $0 >= 0 }) else {
-      throw reader.error("metadata ccnn.counts", "four counts and two numbers", "others")
+    guard counts.count == countCount, numbers.count == numberCount,
+      counts.allSatisfy({ $0 >= 0 })
+    else {
+      throw reader.error(
+        "metadata ccnn.counts", "\(countCount) counts and \(numberCount) numbers", "others")
     }
-    let h = problem.geometry.patchDimension
-    let filters = try reader.matrix("filters", rows: nil, columns: h)
-    let weights = try reader.matrix(
-      "output.weights", rows: filters.rows * problem.windowCount, columns: problem.outputCount)
-    let bias =
-      problem.hasOutputBias
-      ? try reader.tensor("output.bias", shape: [problem.outputCount]).elements : nil
-    return CellGeneration.Checkpoint(
-      network: try Network(
-        geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
-        filters: filters, outputWeights: weights, outputBias: bias),
-      round: counts[0], slowRounds: counts[1], quietRounds: counts[2],
-      dualNormRatio: Double(bitPattern: numbers[0]), estimatedGap: Double(bitPattern: numbers[1]),
-      pricedNodeCount: counts[3])
+    return (reader, counts, numbers.map(Double.init(bitPattern:)))
   }
 
   /// Remembers a state, and writes it when the last one is old enough.
-  func keep(_ state: CellGeneration.Checkpoint) {
+  ///
+  /// - Parameter state: Makes the state; called only when it is written.
+  func keep(_ state: @escaping () -> State) {
     latest = state
     guard clock.seconds >= interval, failure == nil else { return }
     do {
@@ -122,28 +135,23 @@ final class TrainingCheckpoint {
   }
 
   private func write(_ status: String) throws {
-    guard let state = latest else { return }
-    let network = state.network
-    func tensor(_ x: Matrix) -> Tensor { Tensor(shape: [x.rows, x.columns], elements: x.elements) }
-    var tensors = [
-      (name: "filters", tensor: tensor(network.filters)),
-      (name: "output.weights", tensor: tensor(network.outputWeights)),
-    ]
-    if let bias = network.outputBias {
-      tensors.append((name: "output.bias", tensor: Tensor(shape: [bias.count], elements: bias)))
+    guard let state = latest?() else { return }
+    let tensors = state.tensors.map {
+      (
+        name: $0.name,
+        tensor: Tensor(shape: [$0.matrix.rows, $0.matrix.columns], elements: $0.matrix.elements)
+      )
     }
-    let counts = [state.round, state.slowRounds, state.quietRounds, state.pricedNodeCount]
     let metadata = [
-      "ccnn.run": try JSON.line(of: identity), "ccnn.counts": try JSON.line(of: counts),
-      "ccnn.numbers": try JSON.line(
-        of: [state.dualNormRatio.bitPattern, state.estimatedGap.bitPattern]),
+      "ccnn.run": try JSON.line(of: identity), "ccnn.counts": try JSON.line(of: state.counts),
+      "ccnn.numbers": try JSON.line(of: state.numbers.map(\.bitPattern)),
     ]
     try Safetensors(tensors: tensors, metadata: metadata).write(to: path)
     let summary = RunSummary(
-      what: "ccnn train, cell generation; repeat the command with this folder to go on",
-      status: status, run: identity, round: state.round,
-      objective: Finite(problem.objective(of: network).total),
-      estimatedGap: Finite(state.estimatedGap), neuronCount: network.neuronCount,
+      what: "ccnn train, \(state.summary.method); repeat the command with this folder to go on",
+      status: status, run: identity, round: state.summary.round,
+      objective: Finite(state.summary.objective),
+      estimatedGap: Finite(state.summary.estimatedGap), neuronCount: state.summary.neuronCount,
       written: Date.now.formatted(.iso8601))
     try AtomicFile.write(
       Array(try JSON.text(of: summary).utf8), to: "\(folder)/run.json")

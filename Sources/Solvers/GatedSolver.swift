@@ -26,16 +26,29 @@ public struct GatedSolver: Sendable {
   ///   - program: The program of gates, or of a linear network.
   ///   - start: First point of shape `[d, c]`; zero unless told. A solution stops at once.
   ///   - limits: Gap to reach and limits; `iterations` counts proximal steps.
+  ///   - checkpoint: State of a run with the same arguments to go on from.
   ///   - observer: Receives a line per measurement and per ten steps of a descent.
+  ///   - keep: Receives the state between two series.
   /// - Returns: The first measured point within the gap, else the best point of the last series.
   public func solve(
     _ program: CompositeProgram, from start: Matrix? = nil, limits: SolveLimits = SolveLimits(),
-    observer: TraceObserver = { _ in }
+    resuming checkpoint: Checkpoint? = nil, observer: TraceObserver = { _ in },
+    keep: ((Checkpoint) -> Void)? = nil
   ) -> FISTA.Solution {
     let watch = Stopwatch()
     var (spent, length, pruning) = (0, proximalSteps, pruningSteps)
-    var point = start
+    var (point, series, relativeGap) = (start, 0, 1.0)
+    if let checkpoint {
+      (spent, length, pruning) =
+        (checkpoint.iterations, checkpoint.proximalSteps, checkpoint.pruningSteps)
+      (point, series, relativeGap) =
+        (checkpoint.point, checkpoint.series, checkpoint.relativeGap)
+    }
     while true {
+      keep?(
+        Checkpoint(
+          point: point ?? program.zero, iterations: spent, proximalSteps: length,
+          pruningSteps: pruning, series: series, relativeGap: relativeGap))
       var inner = limits
       inner.seconds = limits.seconds - watch.seconds
       inner.iterations = min(length, limits.iterations - spent)
@@ -51,6 +64,36 @@ public struct GatedSolver: Sendable {
       point = lower ?? solution.point
       length = lower == nil ? length * 5 / 4 + 1 : pruning
       if lower != nil { pruning = pruning * 5 / 4 + 1 }
+      (series, relativeGap) = (series + 1, solution.relativeGap)
+    }
+  }
+
+  /// Where a run stands between two series of proximal steps.
+  ///
+  /// With the same program, start and limits a run goes on from here to the bits that it would have reached without a
+  /// break, unless a limit of time comes in between.
+  public struct Checkpoint: Sendable {
+    /// Weights of shape `[d, c]`.
+    public let point: Matrix
+    /// Proximal steps taken.
+    public let iterations: Int
+    /// Steps of the next series.
+    public let proximalSteps: Int
+    /// Steps of the series after the next descent.
+    public let pruningSteps: Int
+    /// Series run.
+    public let series: Int
+    /// Relative gap at the end of the last series, before its descent.
+    public let relativeGap: Double
+
+    /// A state with all its parts.
+    public init(
+      point: Matrix, iterations: Int, proximalSteps: Int, pruningSteps: Int, series: Int,
+      relativeGap: Double
+    ) {
+      (self.point, self.iterations, self.series) = (point, iterations, series)
+      (self.proximalSteps, self.pruningSteps) = (proximalSteps, pruningSteps)
+      self.relativeGap = relativeGap
     }
   }
 

@@ -42,7 +42,7 @@ struct TrainCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Keep the state of --solver cell-generation in this folder, at most every 30 s and at an interruption, and "
+      "Keep the state of --solver cell-generation, or of proximal, which gated and linear networks then use, in this folder, at most every 30 s and at an interruption, and "
         + "go on from what is there.", valueName: "folder"))
   var checkpoint: String?
 
@@ -156,12 +156,12 @@ struct TrainCommand: ParsableCommand {
     if checkpointSeconds != nil, checkpoint == nil {
       problems.require("--checkpoint with --checkpoint-seconds")
     }
-    if let checkpoint, !generatesCells(configuration) {
+    if let checkpoint, !keepsState(configuration) {
       problems.add(
         "--checkpoint", value: checkpoint,
-        expected:
-          "no value but with --activation relu, --cells generate and --solver cell-generation",
-        advice: "Leave the flag out; only cell generation keeps its state in this version.")
+        expected: "no value but with --activation relu, --cells generate and --solver "
+          + "cell-generation, or with --activation gated or linear and --solver proximal",
+        advice: "Leave the flag out; the other solvers keep no state.")
     }
     if configuration.activation != .relu, configuration.activation != .gated {
       problems.exclude(
@@ -181,9 +181,15 @@ struct TrainCommand: ParsableCommand {
     return configuration
   }
 
-  private func generatesCells(_ configuration: TrainingConfiguration) -> Bool {
-    configuration.activation == .relu && configuration.cells == .generate
-      && (configuration.solver ?? .cellGeneration) == .cellGeneration
+  /// Whether the solver can go on from a state between two of its rounds.
+  private func keepsState(_ configuration: TrainingConfiguration) -> Bool {
+    switch configuration.activation {
+    case .relu:
+      configuration.cells == .generate
+        && (configuration.solver ?? .cellGeneration) == .cellGeneration
+    case .gated, .linear: (configuration.solver ?? .proximal) == .proximal
+    default: false
+    }
   }
 
   private func write(_ model: Model, _ result: TrainingResult, _ rows: [TraceRow]) throws {
