@@ -1,0 +1,79 @@
+import ConvexPrograms
+import Solvers
+import Tensors
+
+extension TrainingCheckpoint {
+  /// The state of cell generation to go on from; nil where the folder has none.
+  ///
+  /// - Throws: `FormatError` or `InputError` when the file is damaged or of another run.
+  func resumedCells(_ problem: TrainingProblem) throws -> CellGeneration.Checkpoint? {
+    guard let (reader, counts, numbers) = try resumed(counts: 4, numbers: 2) else { return nil }
+    let h = problem.geometry.patchDimension
+    let filters = try reader.matrix("filters", rows: nil, columns: h)
+    let weights = try reader.matrix(
+      "output.weights", rows: filters.rows * problem.windowCount, columns: problem.outputCount)
+    let bias =
+      problem.hasOutputBias
+      ? try reader.matrix("output.bias", rows: 1, columns: problem.outputCount).elements : nil
+    return CellGeneration.Checkpoint(
+      network: try Network(
+        geometry: problem.geometry, pooling: problem.pooling, activation: problem.activation,
+        filters: filters, outputWeights: weights, outputBias: bias),
+      round: counts[0], slowRounds: counts[1], quietRounds: counts[2],
+      dualNormRatio: numbers[0], estimatedGap: numbers[1], pricedNodeCount: counts[3])
+  }
+
+  /// Remembers a state of cell generation.
+  func keep(_ state: CellGeneration.Checkpoint, of problem: TrainingProblem) {
+    keep {
+      let network = state.network
+      var tensors = [
+        (name: "filters", matrix: network.filters),
+        (name: "output.weights", matrix: network.outputWeights),
+      ]
+      if let bias = network.outputBias {
+        let row = Matrix(rows: 1, columns: bias.count, elements: bias)
+        tensors.append((name: "output.bias", matrix: row))
+      }
+      return State(
+        tensors: tensors,
+        counts: [state.round, state.slowRounds, state.quietRounds, state.pricedNodeCount],
+        numbers: [state.dualNormRatio, state.estimatedGap],
+        summary: Summary(
+          method: "cell generation", round: state.round,
+          objective: problem.objective(of: network).total, estimatedGap: state.estimatedGap,
+          neuronCount: network.neuronCount))
+    }
+  }
+
+  /// The state of a program over gates to go on from; nil where the folder has none.
+  ///
+  /// - Throws: `FormatError` or `InputError` when the file is damaged or of another run.
+  func resumedGates(_ program: CompositeProgram) throws -> GatedSolver.Checkpoint? {
+    guard let (reader, counts, numbers) = try resumed(counts: 4, numbers: 1) else { return nil }
+    let shape = program.zero
+    return GatedSolver.Checkpoint(
+      point: try reader.matrix("point", rows: shape.rows, columns: shape.columns),
+      iterations: counts[0], proximalSteps: counts[1], pruningSteps: counts[2], series: counts[3],
+      relativeGap: numbers[0])
+  }
+
+  /// Remembers a state of a program over gates.
+  func keep(_ state: GatedSolver.Checkpoint, of program: CompositeProgram) {
+    keep {
+      let count = max(1, program.regularizer.blockCount)
+      let size = state.point.elements.count / count
+      let active = (0..<count).count { b in
+        state.point.elements[b * size..<(b + 1) * size].contains { $0 != 0 }
+      }
+      return State(
+        tensors: [(name: "point", matrix: state.point)],
+        counts: [state.iterations, state.proximalSteps, state.pruningSteps, state.series],
+        numbers: [state.relativeGap],
+        summary: Summary(
+          method: "proximal steps and descents over gates", round: state.series,
+          objective: program.objective(at: state.point), estimatedGap: state.relativeGap,
+          neuronCount: active))
+    }
+  }
+}
