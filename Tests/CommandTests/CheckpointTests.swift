@@ -41,7 +41,7 @@ struct CheckpointTests {
     let folder = try Folder()
     defer { folder.remove() }
     try TinyData.write(to: folder)
-    let gated = ["--activation", "gated", "--cells", "sample:4", "--solver", "proximal"]
+    let gated = ["--activation", "gated", "--cells", "sample:2", "--solver", "proximal"]
     // Many series of proximal steps.
     let flags = gated + ["--gap", "1e-9"]
     #expect(try train(flags + ["--output", "plain.safetensors"], in: folder).code == 0)
