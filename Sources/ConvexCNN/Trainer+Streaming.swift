@@ -51,7 +51,7 @@ extension Trainer {
     try requireUninterrupted("lambda")
     let solution = try phases.time("solve") {
       try solve(
-        task.problem(lambda: cells.lambda), cells, task.source.batch(0..<0), from: start?.network,
+        task.problem(lambda: cells.lambda), cells, task.source, from: start?.network,
         observer)
     }
     try task.source.requireReadable()

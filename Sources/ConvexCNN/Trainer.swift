@@ -73,7 +73,7 @@ public struct Trainer: Sendable {
     let problem = task.problem(lambda: cells.lambda)
     try requireUninterrupted("lambda")
     let solution = try phases.time("solve") {
-      try solve(problem, cells, task.images, from: start?.network, observer)
+      try solve(problem, cells, TensorSource(task.images), from: start?.network, observer)
     }
     if solution.status == .interrupted { throw Interrupted(phase: "solve") }
     phases.replaceLast(by: solution.phases)
@@ -197,7 +197,8 @@ public struct Trainer: Sendable {
   }
 
   func solve(
-    _ problem: TrainingProblem, _ cells: CellPlan, _ images: Tensor, from start: Network?,
+    _ problem: TrainingProblem, _ cells: CellPlan, _ images: any SampleSource,
+    from start: Network?,
     _ observer: TraceObserver
   ) throws -> Solution {
     if let program = cells.coneProgram {
@@ -366,7 +367,8 @@ public struct Trainer: Sendable {
   }
 
   private func generateCells(
-    _ problem: TrainingProblem, _ images: Tensor, from start: Network?, _ observer: TraceObserver
+    _ problem: TrainingProblem, _ images: any SampleSource, from start: Network?,
+    _ observer: TraceObserver
   ) throws -> Solution {
     let states = try states(of: problem, images, from: start)
     let limits = limits(
@@ -384,7 +386,7 @@ public struct Trainer: Sendable {
 
   /// The folder that keeps the states of a run, if one was asked for.
   private func states(
-    of problem: TrainingProblem, _ images: Tensor, from start: Network?
+    of problem: TrainingProblem, _ images: any SampleSource, from start: Network?
   ) throws -> TrainingCheckpoint? {
     try checkpoint.map {
       try TrainingCheckpoint(

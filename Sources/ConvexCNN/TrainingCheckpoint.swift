@@ -56,12 +56,14 @@ final class TrainingCheckpoint {
   /// - Throws: `InputError` of kind `access` when it cannot be made.
   init(
     folder: String, configuration: TrainingConfiguration, problem: TrainingProblem,
-    images: Tensor, start: Network?, interval: Double
+    images: any SampleSource, start: Network?, interval: Double
   ) throws {
     (self.folder, self.interval) = (folder, interval)
     let zero = Matrix(rows: problem.sampleCount, columns: problem.outputCount)
     var print = Fingerprint()
-    print.add(images.elements)
+    for first in stride(from: 0, to: images.sampleCount, by: 1024) {
+      print.add(images.batch(first..<min(images.sampleCount, first + 1024)).elements)
+    }
     print.add(problem.loss.gradient(at: zero).elements)
     var startPrint = Fingerprint()
     if let start { startPrint.add(start.filters.elements + start.outputWeights.elements) }
@@ -83,8 +85,9 @@ final class TrainingCheckpoint {
   /// The parts of the state to go on from; nil where the folder has none.
   ///
   /// - Parameters:
-  ///   - counts: How many counters the solver keeps.
-  ///   - numbers: How many numbers it keeps.
+  ///   - countCount: How many counters the solver keeps.
+  ///   - numberCount: How many numbers it keeps.
+  /// - Returns: A reader of the matrices, the counters and the numbers.
   /// - Throws: `FormatError` or `InputError` when the file is damaged or of another run.
   func resumed(
     counts countCount: Int, numbers numberCount: Int
