@@ -39,15 +39,27 @@ public struct CompositeProgram: Sendable {
   ///   - features: Features `[n, d]`.
   ///   - regularizer: Regularizer of the weights `[d, c]`.
   package init(of problem: TrainingProblem, features: Matrix, regularizer: any Regularizer) {
-    var (features, loss) = (features, problem.reducedLoss)
+    self.init(
+      of: problem, map: DenseFeatureMap(features: features, threads: problem.threads),
+      regularizer: regularizer)
+  }
+
+  /// The program of a problem over a feature map, after the best output bias if the problem has one.
+  ///
+  /// - Parameters:
+  ///   - problem: The problem.
+  ///   - map: Feature map of its samples.
+  ///   - regularizer: Regularizer of the weights `[d, c]`.
+  package init(
+    of problem: TrainingProblem, map: DenseFeatureMap, regularizer: any Regularizer
+  ) {
+    var (map, loss) = (map, problem.reducedLoss)
     if problem.hasOutputBias, let squared = problem.loss as? SquaredLoss {
-      features = features.withoutColumnMeans
+      map = map.withoutColumnMeans
       loss = SquaredLoss(
         targets: squared.targets.withoutColumnMeans, isClassification: squared.isClassification)
     }
-    self.init(
-      map: DenseFeatureMap(features: features, threads: problem.threads), loss: loss,
-      regularizer: regularizer, lambda: problem.lambda)
+    self.init(map: map, loss: loss, regularizer: regularizer, lambda: problem.lambda)
   }
 
   /// The same program at another strength.

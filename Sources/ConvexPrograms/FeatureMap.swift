@@ -14,10 +14,17 @@ public protocol FeatureMap: Sendable {
   func adjoint(_ dual: Matrix) -> Matrix
 }
 
-/// A feature map held as a dense matrix.
+/// A feature map held as a dense matrix, by this process or in parts by several ranks.
+///
+/// Sums over samples go by blocks of samples in pairs (`SampleBlocks`), so results have the same bits for any number of threads and
+/// ranks.
 public struct DenseFeatureMap: FeatureMap {
-  /// Features of shape `[n, d]`.
-  public let features: Matrix
+  private enum Storage: Sendable {
+    case own(Matrix)
+    case shared(SharedFeatures)
+  }
+
+  private let storage: Storage
   /// Threads the products use; the results do not depend on it.
   public let threads: Int
 
@@ -27,64 +34,86 @@ public struct DenseFeatureMap: FeatureMap {
   ///   - features: Shape `[n, d]`.
   ///   - threads: Threads the products use.
   public init(features: Matrix, threads: Int = 1) {
-    self.features = features
+    storage = .own(features)
     self.threads = threads
   }
 
-  /// Number of samples `n`.
-  public var sampleCount: Int { features.rows }
-  /// Number of features `d`.
-  public var featureCount: Int { features.columns }
+  /// A feature map whose rows are on several ranks.
+  package init(_ shared: SharedFeatures) {
+    storage = .shared(shared)
+    threads = shared.own.threads
+  }
 
-  /// The predictions `A V`, by chunks of samples.
+  /// Features of shape `[n, d]`; brought together at the first use where they are on several ranks.
+  public var features: Matrix {
+    switch storage {
+    case .own(let features): features
+    case .shared(let shared): shared.features
+    }
+  }
+
+  /// The parts of the features on several ranks; nil where this process has them.
+  package var shared: SharedFeatures? {
+    if case .shared(let shared) = storage { shared } else { nil }
+  }
+
+  /// Number of samples `n`.
+  public var sampleCount: Int {
+    switch storage {
+    case .own(let features): features.rows
+    case .shared(let shared): shared.sampleCount
+    }
+  }
+
+  /// Number of features `d`.
+  public var featureCount: Int {
+    switch storage {
+    case .own(let features): features.columns
+    case .shared(let shared): shared.featureCount
+    }
+  }
+
+  /// The predictions `A V`, by blocks of samples.
   ///
   /// - Complexity: O(`n d c`).
   public func predictions(of weights: Matrix) -> Matrix {
     precondition(
       weights.rows == featureCount,
       "predictions(of:): expected \(featureCount) rows, found \(weights.rows)")
-    let (n, d, c) = (sampleCount, featureCount, weights.columns)
-    var result = Matrix(rows: n, columns: c)
-    result.elements.withUnsafeMutableBufferPointer { out in
-      features.elements.withUnsafeBufferPointer { a in
-        weights.elements.withUnsafeBufferPointer { v in
-          guard let a = a.baseAddress, let v = v.baseAddress, let out = out.baseAddress else {
-            return
-          }
-          Parallel.forEachChunk(of: n, chunk: max(64, (n + 7) / 8), threads: threads) { _, rows in
-            BLAS.gemm(
-              m: rows.count, n: c, k: d, a + rows.lowerBound * d, lda: d, v, ldb: c,
-              out + rows.lowerBound * c, ldc: c)
-          }
-        }
-      }
+    return switch storage {
+    case .own(let features):
+      FeatureRows(all: features, threads: threads).predictions(of: weights)
+    case .shared(let shared): shared.predictions(of: weights)
     }
-    return result
   }
 
-  /// The adjoint `A' G`, by chunks of features.
+  /// The adjoint `A' G`, by blocks of samples and chunks of features.
   ///
   /// - Complexity: O(`n d c`).
   public func adjoint(_ dual: Matrix) -> Matrix {
     precondition(
       dual.rows == sampleCount, "adjoint: expected \(sampleCount) rows, found \(dual.rows)")
-    let (n, d, c) = (sampleCount, featureCount, dual.columns)
-    var result = Matrix(rows: d, columns: c)
-    result.elements.withUnsafeMutableBufferPointer { out in
-      features.elements.withUnsafeBufferPointer { a in
-        dual.elements.withUnsafeBufferPointer { g in
-          guard let a = a.baseAddress, let g = g.baseAddress, let out = out.baseAddress else {
-            return
-          }
-          Parallel.forEachChunk(of: d, chunk: max(32, (d + 7) / 8), threads: threads) { _, block in
-            BLAS.gemm(
-              .transposed, .plain, m: block.count, n: c, k: n, a + block.lowerBound, lda: d, g,
-              ldb: c, out + block.lowerBound * c, ldc: c)
-          }
-        }
+    let sum =
+      switch storage {
+      case .own(let features): FeatureRows(all: features, threads: threads).adjoint(dual)
+      case .shared(let shared): shared.adjoint(dual)
       }
+    return Matrix(
+      rows: featureCount, columns: dual.columns,
+      elements: sum.total(count: featureCount * dual.columns))
+  }
+
+  /// The map with the mean of each feature over the samples taken off.
+  ///
+  /// - Complexity: O(`n d`).
+  package var withoutColumnMeans: DenseFeatureMap {
+    switch storage {
+    case .own(let features):
+      DenseFeatureMap(
+        features: FeatureRows(all: features, threads: threads).withoutColumnMeans().features,
+        threads: threads)
+    case .shared(let shared): DenseFeatureMap(shared.withoutColumnMeans)
     }
-    return result
   }
 }
 

@@ -42,20 +42,30 @@ public struct FilterSubspace: Sendable, Equatable {
   /// - Returns: The problem on images of shape `[n, r, outputHeight, outputWidth]`.
   /// - Throws: `GeometryError` or `ProgramError`, which no valid problem gives cause for.
   public func restricted(_ problem: TrainingProblem) throws -> TrainingProblem {
-    let (rank, count) = (directions.rows, problem.geometry.patchesPerSample)
+    let images = images(of: problem)
+    return try TrainingProblem(
+      images: images,
+      geometry: PatchGeometry(
+        channels: directions.rows, imageHeight: images.shape[2], imageWidth: images.shape[3],
+        filterHeight: 1, filterWidth: 1),
+      pooling: problem.pooling, activation: problem.activation, loss: problem.loss,
+      lambda: problem.lambda, hasOutputBias: problem.hasOutputBias, threads: problem.threads)
+  }
+
+  /// The images of the restricted problem, `[n, r, outputHeight, outputWidth]`: coordinates of the patches.
+  package func images(of problem: TrainingProblem) -> Tensor {
     var elements: [Double] = []
-    elements.reserveCapacity(problem.sampleCount * rank * count)
+    elements.reserveCapacity(
+      problem.sampleCount * directions.rows * problem.geometry.patchesPerSample)
     for i in 0..<problem.sampleCount {
       elements +=
         BLAS.product(directions, .plain, problem.patches(ofSample: i), .transposed).elements
     }
-    let (height, width) = (problem.geometry.outputHeight, problem.geometry.outputWidth)
-    return try TrainingProblem(
-      images: Tensor(shape: [problem.sampleCount, rank, height, width], elements: elements),
-      geometry: PatchGeometry(
-        channels: rank, imageHeight: height, imageWidth: width, filterHeight: 1, filterWidth: 1),
-      pooling: problem.pooling, activation: problem.activation, loss: problem.loss,
-      lambda: problem.lambda, hasOutputBias: problem.hasOutputBias, threads: problem.threads)
+    return Tensor(
+      shape: [
+        problem.sampleCount, directions.rows, problem.geometry.outputHeight,
+        problem.geometry.outputWidth,
+      ], elements: elements)
   }
 
   /// The network on images that a network of the restricted problem stands for.

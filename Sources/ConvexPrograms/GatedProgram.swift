@@ -31,7 +31,7 @@ public struct GatedProgram: Sendable {
     self.init(
       problem: problem, gates: gates, storage: .dense,
       composite: CompositeProgram(
-        of: problem, features: problem.gatedFeatures(of: gates),
+        of: problem, map: problem.gatedMap(of: gates),
         regularizer: Self.regularizer(of: problem, gates)))
   }
 

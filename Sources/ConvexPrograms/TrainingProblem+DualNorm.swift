@@ -13,16 +13,21 @@ extension TrainingProblem {
     precondition(
       dual.rows == sampleCount && dual.columns == outputCount,
       "dualNorms: expected [\(sampleCount), \(outputCount)], found [\(dual.rows), \(dual.columns)]")
-    let features = DenseFeatureMap(features: self.features(of: filters), threads: threads)
-    // Row j * a + q holds the correlation of filter j at window q with every output.
-    let correlations = features.adjoint(dual)
     let size = windowCount * outputCount
+    guard filters.rows > 0 else { return ([], filters) }
+    // Row j * a + q holds the correlation of filter j at window q with every output.
+    let (correlations, gradient) =
+      shared(filters: filters.rows)?.correlations(of: filters, dual: dual)
+      ?? passes.correlations(of: filters, dual: dual)
     let norms = (0..<filters.rows).map { j in
       BLAS.norm(Array(correlations.elements[j * size..<(j + 1) * size]))
     }
-    let cotangent = DenseFeatureMap(features: dual, threads: threads)
-      .predictions(of: correlations.transposed)
-    return (norms, pullback(filters: filters, cotangent: cotangent))
+    return (
+      norms,
+      Matrix(
+        rows: filters.rows, columns: filters.columns,
+        elements: gradient.total(count: filters.elements.count))
+    )
   }
 
   /// Patches of one sample, shape `[K, h]`.

@@ -28,9 +28,13 @@ extension TrainingProblem {
       return network.outputBias.map { constant.adding($0) } ?? constant
     }
     let predictions =
-      network.gates.map { gatedPredictions(of: network, gates: $0) }
-      ?? DenseFeatureMap(features: features(of: network.filters), threads: threads)
-      .predictions(of: network.outputWeights)
+      if let gates = network.gates {
+        gatedPredictions(of: network, gates: gates)
+      } else {
+        shared(filters: network.neuronCount)?.predictions(
+          filters: network.filters, outputWeights: network.outputWeights)
+          ?? passes.predictions(filters: network.filters, outputWeights: network.outputWeights)
+      }
     return network.outputBias.map { predictions.adding($0) } ?? predictions
   }
 

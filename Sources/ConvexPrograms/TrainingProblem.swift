@@ -26,6 +26,8 @@ public struct TrainingProblem: Sendable {
   public var reducedLoss: any Loss { biasedLoss ?? loss }
   /// Threads that passes over the data use; the results do not depend on it.
   public let threads: Int
+  /// The ranks that share the samples; nil where this process does all passes.
+  package private(set) var shared: SharedProblem?
 
   /// A problem over a batch of images.
   ///
@@ -121,6 +123,19 @@ public struct TrainingProblem: Sendable {
     self.lambda = lambda
     biasedLoss = hasOutputBias ? try OutputBiasLoss(loss) : nil
     self.threads = threads
+  }
+
+  /// The problem with its samples shared by several ranks, where there is more than one and there are samples enough.
+  ///
+  /// Results do not depend on it.
+  ///
+  /// - Parameters:
+  ///   - images: The images of the problem, `[n, channels, height, width]`.
+  ///   - team: Rank 0 and the others.
+  package func shared(images: Tensor, by team: RankTeam?) -> TrainingProblem {
+    var problem = self
+    problem.shared = team.flatMap { SharedProblem(self, images: images, team: $0) }
+    return problem
   }
 
   /// Number of samples `n`.
