@@ -30,7 +30,7 @@ ifdef CCNN_STRICT
   STRICT := --scratch-path .build-check --explicit-target-dependency-import-check error
 endif
 
-.PHONY: help train build test check lint bench bench-peers docs install setup
+.PHONY: help train build test check lint bench bench-peers docs install setup mpi mpi-test
 
 help:
 	@echo 'make train    build, train a network on the digits, leave model, JSON and trace in runs/'
@@ -38,6 +38,8 @@ help:
 	@echo 'make check    lint, then all tests with warnings and undeclared imports as errors'
 	@echo 'make bench    measure the three convolution backends (about a minute)'
 	@echo 'make bench-peers  compare with CVXPY, PyTorch, pyscnn, adelie in a virtual environment'
+	@echo 'make mpi      build the tool for several processes (.build-mpi/release/ccnn); needs Open MPI'
+	@echo 'make mpi-test  train with 1, 2 and 4 processes, kill one, resume; compare with one process'
 	@echo 'make docs     write the API documentation to docs/ as a web site'
 	@echo 'make install  install bin/ccnn and share/convexcnn under PREFIX ($(PREFIX)); honours DESTDIR'
 	@echo 'make setup    only install what the package needs (Debian, Ubuntu), or say what to install'
@@ -73,6 +75,17 @@ bench-peers: build
 	  || echo 'make: adelie could not be installed; its row is empty.' >&2
 	cd Benchmarks && swift build -c release --product Peers
 	cd Benchmarks && .build/release/Peers $(PEERS_FLAGS)
+
+# The tool for several processes; APT_PACKAGES of `setup` then has Open MPI too.
+mpi mpi-test: APT_PACKAGES += libopenmpi-dev openmpi-bin
+mpi mpi-test: BREW_PACKAGES += open-mpi
+mpi mpi-test: LIBRARIES += ompi-c
+
+mpi: setup
+	swift build -c release --traits MPI --scratch-path .build-mpi --product ccnn
+
+mpi-test: mpi
+	Tests/MPI/run.sh .build-mpi/release/ccnn
 
 docs: setup
 	CCNN_DOCS=1 swift package --scratch-path .build-docs --allow-writing-to-directory docs \

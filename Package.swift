@@ -40,6 +40,12 @@ let package = Package(
     .library(name: "Reports", targets: ["Reports"]),
     .executable(name: "ccnn", targets: ["ccnn"]),
   ],
+  traits: [
+    .trait(
+      name: "MPI",
+      description: "Lets several processes, started by mpirun or srun, train together (Open MPI)."),
+    .default(enabledTraits: []),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ] + plugins,
@@ -56,6 +62,14 @@ let package = Package(
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(
+      name: "CMPI", pkgConfig: "mpi-c",
+      providers: [.apt(["libopenmpi-dev"]), .brew(["open-mpi"])]),
+    .target(
+      name: "CMessagePassing",
+      dependencies: [.target(name: "CMPI", condition: .when(traits: ["MPI"]))],
+      cSettings: [.define("CCNN_MPI", .when(traits: ["MPI"]))]
+        + (isStrict ? [.treatAllWarnings(as: .error)] : [])),
     .target(
       name: "CKernels",
       cSettings: [.unsafeFlags(["-O3"])] + (isStrict ? [.treatAllWarnings(as: .error)] : [])),
@@ -67,6 +81,7 @@ let package = Package(
     module("ConvexPrograms", ["Tensors", "Convolutions", "Arrangements"]),
     module("Solvers", ["Tensors", "Convolutions", "Arrangements", "ConvexPrograms"]),
     module("Certificates", ["Tensors", "Convolutions", "Arrangements", "ConvexPrograms"]),
+    module("MessagePassing", ["Tensors", "CMessagePassing"]),
     .target(name: "Reports", swiftSettings: features),
     module(
       "ConvexCNN",
@@ -78,6 +93,7 @@ let package = Package(
       name: "ccnn",
       dependencies: [
         "ConvexCNN", "Reports",
+        .target(name: "MessagePassing", condition: .when(traits: ["MPI"])),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: features),

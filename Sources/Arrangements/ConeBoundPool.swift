@@ -1,4 +1,5 @@
 import Synchronization
+import Tensors
 
 /// Bounding workspaces for threads, each used by one thread at a time.
 final class ConeBoundPool: Sendable {
@@ -22,6 +23,14 @@ final class ConeBoundPool: Sendable {
     let box = idle.withLock { $0.popLast() } ?? Box(make())
     body(box.bound)
     idle.withLock { $0.append(box) }
+  }
+
+  /// Bounds some cones, each on one of the threads.
+  func assess(_ nodes: [ConeNode], cut: Double, threads: Int) {
+    nonisolated(unsafe) let nodes = nodes
+    Parallel.forEachChunk(of: nodes.count, chunk: 1, threads: threads) { index, _ in
+      withBound { $0.assess(nodes[index], cut: cut) }
+    }
   }
 
   private func make() -> any ConeBound {

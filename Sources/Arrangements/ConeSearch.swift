@@ -1,4 +1,4 @@
-import Tensors
+package import Tensors
 
 /// Branch and bound over simplicial cones: a bound on the dual norm over all cells, at any time.
 ///
@@ -23,6 +23,10 @@ public struct ConeSearch: PricingOracle {
   public static let largestDimension = 16
   /// Bytes of undecided terms kept; beyond them cones of small bound recompute theirs.
   public var memory: Int
+  /// The ranks that bound cones together; nil for this process alone.
+  ///
+  /// Results do not depend on it.
+  package var team: RankTeam?
 
   /// A search that keeps at most about `memory` bytes of lists.
   public init(memory: Int = 1 << 30) { self.memory = memory }
@@ -44,7 +48,7 @@ public struct ConeSearch: PricingOracle {
     guard correlation.mass.isFinite, correlation.mass > 0 else { return .trivial(correlation) }
     // The squares of tiny values would vanish, and those of huge ones overflow.
     let (normalized, unit) = correlation.normalized()
-    var run = ConeSearchRun(normalized, request.divided(by: unit), memory: memory)
+    var run = ConeSearchRun(normalized, request.divided(by: unit), memory: memory, team: team)
     return run.solve().multiplied(by: unit)
   }
 }

@@ -10,6 +10,7 @@ struct ConeSearchRun {
   private let memory: Int
   private let clock = ContinuousClock.now
   private let bounds: ConeBoundPool
+  private let shared: SharedCones?
   private let root: [Double]
   private var ascent: CorrelationAscent
   private var open = ConeHeap()
@@ -19,11 +20,14 @@ struct ConeSearchRun {
   private var deepest = 0
   private var listed = 0
 
-  init(_ correlation: PooledCorrelation, _ request: PricingRequest, memory: Int) {
+  init(
+    _ correlation: PooledCorrelation, _ request: PricingRequest, memory: Int, team: RankTeam?
+  ) {
     self.correlation = correlation
     self.request = request
     self.memory = memory
     bounds = ConeBoundPool(correlation)
+    shared = team.flatMap { SharedCones(correlation, team: $0) }
     root = correlation.linear.elements
     ascent = CorrelationAscent(correlation)
   }
@@ -73,10 +77,10 @@ struct ConeSearchRun {
 
   /// Bounds cones and keeps those that must be split.
   private mutating func assess(_ nodes: [ConeNode]) {
-    let (cut, bounds) = (cut, bounds)
-    nonisolated(unsafe) let shared = nodes
-    Parallel.forEachChunk(of: nodes.count, chunk: 1, threads: request.threads) { index, _ in
-      bounds.withBound { $0.assess(shared[index], cut: cut) }
+    if let shared {
+      shared.assess(nodes, cut: cut, with: bounds, threads: request.threads)
+    } else {
+      bounds.assess(nodes, cut: cut, threads: request.threads)
     }
     nodeCount += nodes.count
     climb(from: nodes)

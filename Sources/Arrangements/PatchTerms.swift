@@ -132,6 +132,12 @@ public struct PatchTerms: Sendable {
     }
   }
 
+  /// Terms of given rows whose parts are not known: enough to bound a correlation, not to make one.
+  init(rows: Matrix, starts: [Int32], windows: [Int32], windowCount: Int) {
+    (self.rows, self.starts, self.windows, self.windowCount) = (rows, starts, windows, windowCount)
+    (sampleCount, representationError, lengths, parts) = (0, 0, [], [])
+  }
+
   /// Mass of a part below which products of its entries may underflow.
   private static let leastMass = 0x1p-960
 

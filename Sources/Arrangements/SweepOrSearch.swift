@@ -1,4 +1,4 @@
-import Tensors
+package import Tensors
 
 /// Prices by the exact sweep where that pays, and by branch and bound otherwise.
 ///
@@ -8,6 +8,11 @@ import Tensors
 public struct SweepOrSearch: PricingOracle {
   /// Most distinct rows of three entries that are swept.
   public static let largestRowCount = 64
+
+  /// The ranks that search together; nil for this process alone.
+  ///
+  /// Results do not depend on it.
+  package var team: RankTeam?
 
   /// Creates the oracle.
   public init() {}
@@ -29,7 +34,9 @@ public struct SweepOrSearch: PricingOracle {
   /// - Returns: Local maxima and the bound over all filters.
   /// - Precondition: `correlation.patchDimension <= maximumDimension`.
   public func price(_ correlation: PooledCorrelation, _ request: PricingRequest) -> Pricing {
-    Self.sweeps(correlation)
-      ? AngularSweep().price(correlation, request) : ConeSearch().price(correlation, request)
+    if Self.sweeps(correlation) { return AngularSweep().price(correlation, request) }
+    var search = ConeSearch()
+    search.team = team
+    return search.price(correlation, request)
   }
 }

@@ -1,3 +1,5 @@
+package import Tensors
+
 /// How hard a verifier works on the dual norm of ReLU networks.
 ///
 /// Filters of up to two entries are bounded by the exact dual norm. For others the bound without search
@@ -28,6 +30,11 @@ public struct BoundEffort: Sendable {
   public var seconds: Double
   /// Asked during the search; true ends it with the bound reached.
   public var isInterrupted: @Sendable () -> Bool
+
+  /// The ranks that search together; nil for this process alone.
+  ///
+  /// Bounds do not depend on it.
+  package var team: RankTeam?
 
   /// An effort with given limits.
   public init(

@@ -38,9 +38,11 @@ enum SearchedDualNorm {
       target: sweeps ? 0 : target, relativeTolerance: 1e-9, starts: hints,
       nodeLimit: effort.nodeLimit,
       seconds: effort.seconds, threads: patches.threads, isInterrupted: effort.isInterrupted)
+    var search = ConeSearch()
+    search.team = effort.team
     let pricing =
       sweeps
-      ? AngularSweep().price(correlation, request) : ConeSearch().price(correlation, request)
+      ? AngularSweep().price(correlation, request) : search.price(correlation, request)
     // A sweep that was not finished knows no more than the mass.
     guard pricing.upperBound.isFinite, !sweeps || pricing.isExact else { return nil }
     return DualNormBound(

@@ -100,7 +100,7 @@ struct PathCertification {
       relativeGap: 0.5 * gap, iterations: 1000, seconds: secondsLeft() / 2,
       isInterrupted: run.trainer.isInterrupted)
     let better = try run.path.point(
-      at: points[k].lambda, from: points[k], limits: limits, oracle: SweepOrSearch())
+      at: points[k].lambda, from: points[k], limits: limits, oracle: run.trainer.oracle)
     nodeCounts[k] += better.pricedNodeCount
     guard better.objective.total < points[k].objective.total * (1 - 1e-12) else { return }
     points[k] = better

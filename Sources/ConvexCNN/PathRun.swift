@@ -18,7 +18,7 @@ package struct PathRun {
   package init(_ trainer: Trainer, _ data: LabeledDataset) throws {
     var flags = trainer.configuration
     flags.strength = .ratio(1)
-    task = try PreparedTask(flags, data, trainer.threads)
+    task = try PreparedTask(flags, data, trainer.threads, team: trainer.team)
     cells = try task.cells(flags)
     var settings = CellGeneration.Settings(
       seed: flags.seed, starts: 24, polishIterations: 40, isContinuation: true)

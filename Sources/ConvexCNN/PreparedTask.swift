@@ -22,7 +22,8 @@ struct PreparedTask {
   /// Standardizes training data (with a fit, or as a model says) and checks that flags and data go together.
   init(
     _ configuration: TrainingConfiguration, _ data: LabeledDataset, _ threads: Int,
-    standardization fixed: Standardization? = nil, backend: ConvolutionBackend = .im2col
+    standardization fixed: Standardization? = nil, backend: ConvolutionBackend = .im2col,
+    team: RankTeam? = nil
   ) throws {
     if configuration.standardize == .patchWhiten {
       try Self.requireModerate(data.images, place: data.name)
@@ -47,7 +48,8 @@ struct PreparedTask {
       loss: loss, lambda: 0, hasOutputBias: configuration.outputBias, backend: backend,
       threads: threads)
     subspace = try configuration.filterRank.map { try Self.subspace(rank: $0, of: problem) }
-    base = try subspace.map { try $0.restricted(problem) } ?? problem
+    let restricted = try subspace.map { try $0.restricted(problem) } ?? problem
+    base = restricted.shared(images: subspace?.images(of: problem) ?? images, by: team)
   }
 
   private static func subspace(rank: Int, of problem: TrainingProblem) throws -> FilterSubspace {

@@ -21,6 +21,10 @@ public struct Trainer: Sendable {
   public var checkpoint: String?
   /// Least seconds between two states that are written there.
   public var checkpointInterval = 30.0
+  /// The ranks that share the passes over the data; nil for this process alone.
+  ///
+  /// Results do not depend on it.
+  package var team: RankTeam?
 
   /// The caller asked to stop before there was a certified model.
   public struct Interrupted: Error, Sendable {
@@ -61,7 +65,9 @@ public struct Trainer: Sendable {
     on data: Dataset, from start: Model? = nil, observer: TraceObserver = { _ in }
   ) throws -> (model: Model, result: TrainingResult) {
     var phases = PhaseClock()
-    let task = try phases.time("prepare") { try PreparedTask(configuration, data.train, threads) }
+    let task = try phases.time("prepare") {
+      try PreparedTask(configuration, data.train, threads, team: team)
+    }
     try start.map { try requireSameArchitecture($0, task) }
     if start != nil, task.subspace != nil {
       throw InputError(
@@ -177,10 +183,12 @@ public struct Trainer: Sendable {
 
   /// What the verifier may spend: what is left of the time limit.
   func effort(after seconds: Double) -> BoundEffort {
-    BoundEffort(
+    var effort = BoundEffort(
       seconds: maximumSeconds.isFinite
         ? max(maximumSeconds - seconds, 0.1 * maximumSeconds) : Self.defaultSearchSeconds,
       isInterrupted: isInterrupted)
+    effort.team = team
+    return effort
   }
 
   /// The certificate decides whether a problem is solved, whatever the solver thinks.
@@ -310,7 +318,7 @@ public struct Trainer: Sendable {
     let choice = configuration.frankWolfe
     let method = FrankWolfe(
       step: choice.step, form: choice.budget.map { .constrained(budget: $0) } ?? .penalized,
-      seed: configuration.seed, oracle: SweepOrSearch())
+      seed: configuration.seed, oracle: oracle)
     let run = try method.solve(
       problem,
       limits: limits(gap: configuration.gap, iterations: 100_000, seconds: descentSeconds),
@@ -339,6 +347,13 @@ public struct Trainer: Sendable {
       estimatedGap: .nan, pricing: "none (the patterns of the start are kept)", phases: [])
   }
 
+  /// Prices all cells.
+  var oracle: SweepOrSearch {
+    var oracle = SweepOrSearch()
+    oracle.team = team
+    return oracle
+  }
+
   /// How filters are searched for.
   private var searchSettings: CellGeneration.Settings {
     var settings = CellGeneration.Settings(seed: configuration.seed)
@@ -354,7 +369,7 @@ public struct Trainer: Sendable {
         .usage, "--solver repair", expected: "a network to repair", found: "none",
         advice: "Name one with --start, or train with another solver.")
     }
-    let run = try MonotoneRepair(settings: searchSettings, oracle: SweepOrSearch()).repair(
+    let run = try MonotoneRepair(settings: searchSettings, oracle: oracle).repair(
       start, on: problem,
       limits: limits(gap: configuration.gap, iterations: 10_000, seconds: descentSeconds),
       observer: observer)
@@ -373,7 +388,7 @@ public struct Trainer: Sendable {
     let states = try states(of: problem, images, from: start)
     let limits = limits(
       gap: configuration.gap, iterations: 10_000, seconds: descentSeconds, of: states)
-    let run = try CellGeneration(settings: searchSettings, oracle: SweepOrSearch()).solve(
+    let run = try CellGeneration(settings: searchSettings, oracle: oracle).solve(
       problem, start: start, limits: limits, from: states?.resumedCells(problem),
       observer: observer, keep: states.map { states in { states.keep($0, of: problem) } })
     try states?.finish(run.status.rawValue)

@@ -50,6 +50,7 @@ package struct FeatureRows: Sendable {
   /// The part of the rows in `A' G`, one leaf of `[d, c]` per block of samples.
   ///
   /// - Parameter dual: `G` of shape `[n, c]`, for all samples.
+  /// - Returns: The sum over the blocks of these rows.
   package func adjoint(_ dual: Matrix) -> PairwiseSum {
     let (d, c) = (features.columns, dual.columns)
     return features.elements.withUnsafeBufferPointer { a in
@@ -84,13 +85,30 @@ package struct FeatureRows: Sendable {
   /// - Parameters:
   ///   - count: Rows of the sum.
   ///   - width: Columns of the sum.
+  ///   - leastPiece: Rows of a piece, at least.
   ///   - body: Overwrites some rows of the sum with the part of a block of samples.
+  /// - Returns: The sum over the blocks of these rows.
   package func sum(
-    over count: Int, width: Int,
+    over count: Int, width: Int, leastPiece: Int = 32,
     _ body: (Range<Int>, Range<Int>, UnsafeMutablePointer<Double>) -> Void
   ) -> PairwiseSum {
     // Pieces of 64 KiB stay in the cache while they are added.
-    let piece = max(32, min((count + 7) / 8, 8192 / max(1, width)))
+    let piece = max(leastPiece, min((count + 7) / 8, 8192 / max(1, width)))
+    if !samples.isEmpty, samples.count <= blocks.featureBlock {
+      // One block: nothing to add.
+      let leaf = [Double](unsafeUninitializedCapacity: count * width) { buffer, initialized in
+        if let out = buffer.baseAddress {
+          nonisolated(unsafe) let out = out
+          Parallel.forEachChunk(of: count, chunk: piece, threads: threads) { _, range in
+            body(samples, range, out + range.lowerBound * width)
+          }
+        }
+        initialized = count * width
+      }
+      var sum = PairwiseSum()
+      sum.append(leaf, at: samples.lowerBound / blocks.featureBlock)
+      return sum
+    }
     var sums = [PairwiseSum](repeating: PairwiseSum(), count: (count + piece - 1) / piece)
     let block = blocks.featureBlock
     sums.withUnsafeMutableBufferPointer { sums in

@@ -70,6 +70,7 @@ struct SamplePasses: Sendable {
   /// - Parameters:
   ///   - filters: Filters of shape `[m, h]`, at least one.
   ///   - cotangent: Shape `[samples.count, m * a]`.
+  /// - Returns: The sum over the chunks of these samples.
   func pullback(filters: Matrix, cotangent: Matrix) -> PairwiseSum {
     let m = filters.rows
     let width = m * windowCount

@@ -6,8 +6,10 @@ package final class SharedFeatures: Sendable {
   /// Entries of the smallest matrix that is left on the ranks; products of a smaller one take less time than messages.
   package static let leastSize = 1 << 18
 
-  let team: RankTeam
-  let name: Int
+  /// Rank 0 and the others.
+  package let team: RankTeam
+  /// Their name on the other ranks.
+  package let name: Int
   /// The rows of rank 0.
   package let own: FeatureRows
   private let whole = Mutex<Matrix?>(nil)
@@ -65,6 +67,7 @@ extension FeatureRows {
   /// The rows with the mean of each column over all samples taken off.
   ///
   /// - Parameter ranks: All that hold rows; nil where these are all.
+  /// - Returns: The rows, of the same samples.
   package func withoutColumnMeans(on ranks: (any Ranks)? = nil) -> FeatureRows {
     let part = columnSums
     var sums = (ranks?.reduce(part) ?? part).total(count: features.columns)
@@ -76,7 +79,7 @@ extension FeatureRows {
 }
 
 /// The rows of a rank of a feature matrix.
-final class SharedFeaturesService: RankService {
+package final class SharedFeaturesService: RankService {
   /// What `SharedFeatures` calls for.
   enum Operation: Int {
     case rows
@@ -85,11 +88,13 @@ final class SharedFeaturesService: RankService {
     case withoutColumnMeans
   }
 
-  private let own: FeatureRows
+  /// The rows.
+  package let own: FeatureRows
 
   init(_ own: FeatureRows) { self.own = own }
 
-  func serve(_ operation: Int, _ arguments: inout RankMessage, in server: RankServer) {
+  /// Does the part of this rank in a product.
+  package func serve(_ operation: Int, _ arguments: inout RankMessage, in server: RankServer) {
     let ranks = server.ranks
     switch Operation(rawValue: operation) {
     case .rows: _ = ranks.gather(own.features.elements)

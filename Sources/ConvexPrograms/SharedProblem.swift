@@ -47,7 +47,8 @@ package final class SharedProblem: Sendable {
     message.append(filters)
     team.call(name, SharedProblemService.Operation.features.rawValue, message)
     let rows = team.ranks.gather(own.features(of: filters).elements)
-    return Matrix(rows: own.blocks.sampleCount, columns: filters.rows * own.windowCount, elements: rows)
+    return Matrix(
+      rows: own.blocks.sampleCount, columns: filters.rows * own.windowCount, elements: rows)
   }
 
   /// The predictions of filters and output weights, brought to rank 0.

@@ -13,7 +13,7 @@ extension TrainingProblem {
   }
 
   /// The share of the ranks in passes with `m` filters; nil where there are none, or too little to do to involve them.
-  func shared(filters m: Int) -> SharedProblem? {
+  package func shared(filters m: Int) -> SharedProblem? {
     let chunk = passes.blocks.chunk(responsesPerSample: geometry.patchesPerSample * m)
     return m > 0 && chunk == passes.blocks.passBlock ? shared : nil
   }
@@ -113,7 +113,7 @@ extension TrainingProblem {
   }
 
   /// The features of the gated program as a map, whose rows are on the ranks where the problem is shared.
-  func gatedMap(of gates: Matrix?) -> DenseFeatureMap {
+  package func gatedMap(of gates: Matrix?) -> DenseFeatureMap {
     precondition(poolingMap.isLinear, "gatedMap(of:): expected a linear pooling, found max")
     let width = (gates?.rows ?? 1) * windowCount * geometry.patchDimension
     if let shared, sampleCount * width >= SharedFeatures.leastSize {

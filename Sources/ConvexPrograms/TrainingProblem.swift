@@ -132,9 +132,12 @@ public struct TrainingProblem: Sendable {
   /// - Parameters:
   ///   - images: The images of the problem, `[n, channels, height, width]`.
   ///   - team: Rank 0 and the others.
-  package func shared(images: Tensor, by team: RankTeam?) -> TrainingProblem {
+  /// - Returns: The problem, whose passes involve the other ranks.
+  package func shared(
+    images: @autoclosure () -> Tensor, by team: RankTeam?
+  ) -> TrainingProblem {
     var problem = self
-    problem.shared = team.flatMap { SharedProblem(self, images: images, team: $0) }
+    problem.shared = team.flatMap { SharedProblem(self, images: images(), team: $0) }
     return problem
   }
 

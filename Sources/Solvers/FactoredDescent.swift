@@ -15,26 +15,20 @@ package import Tensors
 ///   Variables Separate*, SIAM J. Numer. Anal. 1973 (elimination; here with a ridge, so no pseudo-inverse); Sahiner
 ///   et al., *Scaling Convex Neural Networks with Burer-Monteiro Factorization*, ICLR 2024 (the factored program).
 package struct FactoredDescent {
-  /// Features `[n, d]`, without rows where the Gram matrix is known.
-  private let features: Matrix
+  private let featureCount: Int
+  /// Passes over the features; nil where the Gram matrix is known.
+  private var passes: FactoredPasses?
   package let loss: any Loss
   /// `A' A` and `A' Y`, where they are known.
   let normal: GramFeatureMap?
   package let lambda: Double
   let threads: Int
   let shape: BlockNuclearNorm
-  private(set) var factors: [Factor] = []
+  private(set) var factors: [FactoredRows.Factor] = []
   /// Filters to start from, shape `[filterCount, h]`.
   private var start: [Double] = []
   /// Output weights to start from, shape `[width, c]`.
   package private(set) var startWeights: [Double] = []
-
-  /// The nonzero part of one block: `rank` filters, kept at `offset` among all filters.
-  struct Factor {
-    let block: Int
-    let rank: Int
-    let offset: Int
-  }
 
   /// Number of features of the factored program, `a` per filter.
   package var width: Int { filterCount * shape.windowCount }
@@ -43,7 +37,7 @@ package struct FactoredDescent {
 
   /// Cost of an evaluation in proximal steps, `4 d c` products per sample.
   package var relativeCost: Double {
-    let proximal = Double(4 * features.columns * loss.outputCount)
+    let proximal = Double(4 * featureCount * loss.outputCount)
     guard !(loss is SquaredLoss) else { return Double(width * width) / proximal }
     let (h, a) = (shape.patchDimension, shape.windowCount)
     return Double(4 * filterCount * a * (h + loss.outputCount)) / proximal
@@ -57,25 +51,21 @@ package struct FactoredDescent {
   ///   - point: Weights of shape `[d, c]`; singular values below `1e-9` of the largest are dropped.
   package init?(_ program: CompositeProgram, point: Matrix) {
     guard program.lambda > 0 else { return nil }
-    if let dense = program.map as? DenseFeatureMap {
-      (features, threads, normal) = (dense.features, dense.threads, nil)
-    } else if let gram = program.map as? GramFeatureMap, program.loss is SquaredLoss {
-      features = Matrix(rows: 0, columns: gram.featureCount)
-      (threads, normal) = (gram.threads, gram)
-    } else {
-      return nil
-    }
+    let dense = program.map as? DenseFeatureMap
+    normal = program.loss is SquaredLoss ? program.map as? GramFeatureMap : nil
+    guard let threads = dense?.threads ?? normal?.threads else { return nil }
+    (self.threads, featureCount) = (threads, program.map.featureCount)
     (loss, lambda) = (program.loss, program.lambda)
     if let norm = program.regularizer as? BlockNuclearNorm {
       shape = norm
     } else if program.regularizer is GroupNorm, loss.outputCount == 1 {
       let count = program.regularizer.blockCount
       shape = BlockNuclearNorm(
-        blockCount: count, patchDimension: features.columns / max(1, count), windowCount: 1)
+        blockCount: count, patchDimension: featureCount / max(1, count), windowCount: 1)
     } else {
       return nil
     }
-    let parts = (0..<shape.blockCount).map {
+    let parts = (0..<shape.blockCount).map { [shape] in
       try? LAPACK.singularValues(shape.block($0, of: point))
     }
     let largest = parts.compactMap { $0?.values.first }.max() ?? 0
@@ -84,7 +74,7 @@ package struct FactoredDescent {
       let kept = part.values.count { $0 > 1e-9 * largest }
       guard kept > 0 else { continue }
       let offset = start.count / shape.patchDimension
-      factors.append(Factor(block: block, rank: kept, offset: offset))
+      factors.append(FactoredRows.Factor(block: block, rank: kept, offset: offset))
       for r in 0..<kept {
         let root = part.values[r].squareRoot()
         for e in 0..<shape.patchDimension { start.append(root * part.u[e, r]) }
@@ -96,6 +86,11 @@ package struct FactoredDescent {
           for k in 0..<c { startWeights.append(root * part.vt[r, q * c + k]) }
         }
       }
+    }
+    passes = dense.map { [shape, factors, loss] dense in
+      FactoredPasses(
+        dense, shape: shape, factors: factors,
+        targets: (loss as? SquaredLoss)?.targets ?? Matrix(rows: 0, columns: 0))
     }
   }
 
@@ -144,9 +139,11 @@ package struct FactoredDescent {
   /// - Complexity: O(`n (d r + width c)`), `r` the mean rank of a block.
   package func evaluateJointly(_ parameters: [Double]) -> (Double, [Double]) {
     let (filters, weights) = parts(of: parameters)
-    let phi = DenseFeatureMap(features: pooledResponses(filters), threads: threads)
-    let (value, dual) = loss.valueAndGradient(at: phi.predictions(of: weights))
-    var gradient = filterGradient(dual: dual, weights: weights) + phi.adjoint(dual).elements
+    guard let passes else { return (.nan, parameters.map { _ in .nan }) }
+    let phi = passes.responses(filters)
+    let (value, dual) = loss.valueAndGradient(at: passes.predictions(of: phi, weights: weights))
+    var gradient = passes.gradients(of: phi, dual: dual, weights: weights)
+      .total(count: parameters.count)
     BLAS.add(lambda, parameters, to: &gradient)
     return (value + 0.5 * lambda * BLAS.dot(parameters, parameters), gradient)
   }
@@ -158,103 +155,41 @@ package struct FactoredDescent {
     _ filters: [Double], targets: Matrix
   ) -> (value: Double, gradient: [Double], outputWeights: Matrix) {
     if let normal { return evaluate(filters, normal) }
-    let phi = pooledResponses(filters)
-    let scale = 1 / Double(max(1, targets.rows))
-    var gram = gram(of: phi)
-    for i in gram.elements.indices { gram.elements[i] *= scale }
-    for i in 0..<width { gram[i, i] += lambda }
-    var image = BLAS.product(phi, .transposed, targets)
-    for i in image.elements.indices { image.elements[i] *= scale }
+    guard let passes else { return (.nan, filters.map { _ in .nan }, targets) }
+    let phi = passes.responses(filters)
+    let (c, scale) = (targets.columns, 1 / Double(max(1, targets.rows)))
+    let sums = passes.gramAndImage(of: phi).total(count: width * (width + c))
+    var gram = Matrix(rows: width, columns: width)
+    var image = Matrix(rows: width, columns: c)
+    for i in 0..<width {
+      let line = i * (width + c)
+      for j in i..<width {
+        gram[i, j] = scale * sums[line + j]
+        gram[j, i] = gram[i, j]
+      }
+      gram[i, i] += lambda
+      for k in 0..<c { image[i, k] = scale * sums[line + width + k] }
+    }
     guard let weights = try? LAPACK.solvePositiveDefinite(gram, image) else {
       return (.nan, filters.map { _ in .nan }, image)
     }
-    var dual = BLAS.product(phi, .plain, weights)
+    var dual = passes.predictions(of: phi, weights: weights)
     for i in dual.elements.indices {
       dual.elements[i] = scale * (dual.elements[i] - targets.elements[i])
     }
     let loss = 0.5 / scale * BLAS.dot(dual.elements, dual.elements)
     let squares = BLAS.dot(filters, filters) + BLAS.dot(weights.elements, weights.elements)
-    var gradient = filterGradient(dual: dual, weights: weights)
+    let sum = passes.gradients(of: phi, dual: dual, weights: weights)
+    var gradient = Array(
+      sum.total(count: filters.count + weights.elements.count).prefix(filters.count))
     BLAS.add(lambda, filters, to: &gradient)
     return (loss + 0.5 * lambda * squares, gradient, weights)
-  }
-
-  /// The features `Phi`, shape `[n, width]`.
-  private func pooledResponses(_ filters: [Double]) -> Matrix {
-    let (n, d, h, a) = (features.rows, features.columns, shape.patchDimension, shape.windowCount)
-    let windows = WindowProducts(height: h, windowCount: a)
-    var phi = Matrix(rows: n, columns: width)
-    phi.elements.withUnsafeMutableBufferPointer { phi in
-      features.elements.withUnsafeBufferPointer { features in
-        filters.withUnsafeBufferPointer { filters in
-          guard let phi = phi.baseAddress, let features = features.baseAddress,
-            let filters = filters.baseAddress
-          else { return }
-          forEachFactor { factor in
-            windows.products(
-              rows: n, features + factor.block * a * h, lda: d,
-              filters: filters + factor.offset * h, count: factor.rank, phi + factor.offset * a,
-              ldc: width)
-          }
-        }
-      }
-    }
-    return phi
-  }
-
-  /// `Phi' Phi`, by chunks of rows of the upper triangle.
-  private func gram(of phi: Matrix) -> Matrix {
-    let (n, width) = (phi.rows, phi.columns)
-    var gram = Matrix(rows: width, columns: width)
-    gram.elements.withUnsafeMutableBufferPointer { gram in
-      phi.elements.withUnsafeBufferPointer { phi in
-        guard let gram = gram.baseAddress, let phi = phi.baseAddress else { return }
-        Parallel.forEachChunk(of: width, chunk: 64, threads: threads) { _, rows in
-          let first = rows.lowerBound
-          BLAS.gemm(
-            .transposed, .plain, m: rows.count, n: width - first, k: n, phi + first, lda: width,
-            phi + first, ldb: width, gram + first * width + first, ldc: width)
-        }
-        for i in 0..<width {
-          for j in 0..<i { gram[i * width + j] = gram[j * width + i] }
-        }
-      }
-    }
-    return gram
-  }
-
-  /// `sum_i sum_q A_{i,b,q} (G W')_{i,(b,q,r)}` for each filter.
-  private func filterGradient(dual: Matrix, weights: Matrix) -> [Double] {
-    let (n, d, h, a) = (features.rows, features.columns, shape.patchDimension, shape.windowCount)
-    let c = dual.columns
-    let windows = WindowProducts(height: h, windowCount: a)
-    var gradient = [Double](repeating: 0, count: start.count)
-    gradient.withUnsafeMutableBufferPointer { gradient in
-      features.elements.withUnsafeBufferPointer { features in
-        weights.elements.withUnsafeBufferPointer { weights in
-          guard let gradient = gradient.baseAddress, let features = features.baseAddress,
-            let weights = weights.baseAddress
-          else { return }
-          forEachFactor { factor in
-            let columns = a * factor.rank
-            var cotangent = Matrix(rows: n, columns: columns)
-            BLAS.gemm(
-              .plain, .transposed, m: n, n: columns, k: c, dual.elements, lda: c,
-              weights + factor.offset * a * c, ldb: c, &cotangent.elements, ldc: columns)
-            windows.addAdjoint(
-              rows: n, features + factor.block * a * h, lda: d, cotangent: cotangent.elements,
-              ldb: columns, count: factor.rank, to: gradient + factor.offset * h)
-          }
-        }
-      }
-    }
-    return gradient
   }
 
   /// The weights `[d, c]` of factors.
   func point(filters: [Double], outputWeights: Matrix) -> Matrix {
     let (h, a, c) = (shape.patchDimension, shape.windowCount, loss.outputCount)
-    var point = Matrix(rows: features.columns, columns: c)
+    var point = Matrix(rows: featureCount, columns: c)
     for factor in factors {
       for q in 0..<a {
         for r in 0..<factor.rank {
@@ -270,7 +205,7 @@ package struct FactoredDescent {
     return point
   }
 
-  func forEachFactor(_ body: (Factor) -> Void) {
+  func forEachFactor(_ body: (FactoredRows.Factor) -> Void) {
     Parallel.forEachChunk(of: factors.count, chunk: 4, threads: threads) { _, range in
       for index in range { body(factors[index]) }
     }

@@ -73,6 +73,7 @@ package struct PairwiseSum: Sendable {
   /// The sum of all leaves, zeros where there is none.
   ///
   /// - Parameter count: Numbers of a leaf.
+  /// - Returns: `count` numbers.
   package func total(count: Int) -> [Double] {
     guard var total = nodes.last?.values else { return [Double](repeating: 0, count: count) }
     for node in nodes.dropLast().reversed() { Self.add(node.values, to: &total) }

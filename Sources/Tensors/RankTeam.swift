@@ -86,7 +86,7 @@ package protocol RankService: AnyObject {
 /// The part of a rank other than 0: it waits for calls until it is dismissed.
 package final class RankServer {
   /// Makes an object from its arguments.
-  package typealias Maker = (inout RankMessage, RankServer) throws -> any RankService
+  package typealias Maker = (inout RankMessage, RankServer) throws -> (any RankService)?
 
   /// All ranks, seen from this one.
   package let ranks: any Ranks

@@ -23,6 +23,7 @@ struct CCNN: ParsableCommand {
 
   static func main() {
     do {
+      guard try Launch.begin() else { return }
       var command = try parseAsRoot()
       try command.run()
     } catch let error as Failure {

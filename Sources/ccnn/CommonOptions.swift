@@ -30,5 +30,5 @@ struct CommonOptions: ParsableArguments {
   }
 
   /// Threads to use.
-  var threadCount: Int { threads ?? Parallel.processorCount }
+  var threadCount: Int { threads ?? Launch.threadCount }
 }

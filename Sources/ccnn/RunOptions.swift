@@ -29,8 +29,10 @@ struct RunOptions: ParsableArguments {
   /// A trainer within the limits, which from now on stops when the user asks for it.
   func interruptibleTrainer(_ configuration: TrainingConfiguration) -> Trainer {
     Interruption.watch()
-    return Trainer(
+    var trainer = Trainer(
       configuration: configuration, threads: threadCount, maximumSeconds: maxSeconds ?? .infinity,
       isInterrupted: { Interruption.isRequested })
+    trainer.team = Launch.team
+    return trainer
   }
 }
