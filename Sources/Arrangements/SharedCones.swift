@@ -25,11 +25,12 @@ final class SharedCones {
   ///   - nodes: The cones; neighbors go to different ranks.
   ///   - cut: Bounds at or below this need not be sharper.
   ///   - bounds: Bounds those of rank 0.
-  ///   - threads: Threads that it uses.
+  ///   - threads: Threads that every rank uses.
   func assess(_ nodes: [ConeNode], cut: Double, with bounds: ConeBoundPool, threads: Int) {
     let count = team.ranks.count
     var call = RankMessage()
     call.append([cut])
+    call.append(threads)
     team.call(name, 0, call)
     let shares = (0..<count).map { rank in
       stride(from: rank, to: nodes.count, by: count).map { nodes[$0] }
@@ -65,10 +66,10 @@ package final class SharedConesService: RankService {
 
   /// Bounds the cones that rank 0 sends next.
   package func serve(_ operation: Int, _ arguments: inout RankMessage, in server: RankServer) {
-    let cut = arguments.numbers()[0]
+    let (cut, threads) = (arguments.numbers()[0], arguments.integer())
     var questions = RankMessage(server.ranks.receive(from: 0))
     let nodes = (0..<questions.integer()).map { _ in questions.node(root: linear) }
-    bounds.assess(nodes, cut: cut, threads: server.threads)
+    bounds.assess(nodes, cut: cut, threads: threads)
     var answers = RankMessage()
     for node in nodes { answers.append(answer: node) }
     server.ranks.send(answers.elements, to: 0)

@@ -1,3 +1,7 @@
+#if defined(CCNN_MPI) && defined(__linux__)
+#define _GNU_SOURCE
+#endif
+
 #include "message_passing.h"
 
 #ifdef CCNN_MPI
@@ -36,6 +40,14 @@ int ccnn_ranks_local_count(void) {
   MPI_Comm_size(local, &count);
   MPI_Comm_free(&local);
   return count;
+}
+
+int ccnn_ranks_processors(void) {
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  return 0;
 }
 
 static int least(long a, long b) { return (int)(a < b ? a : b); }

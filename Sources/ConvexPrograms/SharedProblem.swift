@@ -30,6 +30,7 @@ package final class SharedProblem: Sendable {
     message.append(problem.activation.rawValue)
     message.append(problem.layer.backend.rawValue)
     message.append(problem.layer.stackedPatches == nil ? 0 : 1)
+    message.append(problem.threads)
     let size = images.shape.dropFirst().reduce(1, *)
     self.team = team
     name = team.make(SharedProblemService.kind, message) { rank in

@@ -27,6 +27,7 @@ package final class SharedProblemService: RankService {
     let activation = Activation(rawValue: message.text()) ?? .relu
     let backend = ConvolutionBackend(rawValue: message.text()) ?? .im2col
     let isCached = message.integer() == 1
+    let threads = message.integer()
     let blocks = SampleBlocks(loss.sampleCount)
     let samples = blocks.samples(ofRank: server.ranks.index, of: server.ranks.count)
     let images = Tensor(
@@ -34,11 +35,11 @@ package final class SharedProblemService: RankService {
       elements: server.ranks.receive(from: 0))
     // Products of cached patches may differ in the last bits from those of others.
     let layer = try ConvolutionLayer(
-      images: images, geometry: geometry, backend: backend, threads: server.threads,
+      images: images, geometry: geometry, backend: backend, threads: threads,
       patchCacheBytes: isCached ? .max : 0)
     passes = SamplePasses(
       layer: layer, poolingMap: try pooling.map(for: geometry), activation: activation, loss: loss,
-      threads: server.threads, blocks: blocks, samples: samples, first: samples.lowerBound)
+      threads: threads, blocks: blocks, samples: samples, first: samples.lowerBound)
   }
 
   /// Does the part of this rank in a pass.

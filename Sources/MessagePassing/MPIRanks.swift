@@ -19,6 +19,9 @@
     /// How many there are on this machine, which share its processors.
     package let localCount: Int
 
+    /// Processors that the launcher lets this process use.
+    package let ownProcessorCount: Int
+
     /// What launchers tell the processes that they start.
     private static let signs = ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"]
 
@@ -28,7 +31,9 @@
       ccnn_ranks_start()
       index = Int(ccnn_ranks_index())
       count = Int(ccnn_ranks_count())
-      localCount = Int(ccnn_ranks_local_count())
+      localCount = max(1, Int(ccnn_ranks_local_count()))
+      let own = Int(ccnn_ranks_processors())
+      ownProcessorCount = own > 0 ? own : Parallel.processorCount
     }
 
     /// Leaves; all processes must.

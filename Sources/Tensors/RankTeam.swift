@@ -90,14 +90,12 @@ package final class RankServer {
 
   /// All ranks, seen from this one.
   package let ranks: any Ranks
-  /// Threads to use for a part; results do not depend on it.
-  package let threads: Int
   private let makers: [Int: Maker]
   private var services: [Int: any RankService] = [:]
 
   /// A server of some kinds of objects.
-  package init(_ ranks: any Ranks, threads: Int, makers: [Int: Maker]) {
-    (self.ranks, self.threads, self.makers) = (ranks, threads, makers)
+  package init(_ ranks: any Ranks, makers: [Int: Maker]) {
+    (self.ranks, self.makers) = (ranks, makers)
   }
 
   /// Number of objects in use.

@@ -18,9 +18,10 @@ enum Launch {
     private static let ranks = MPIRanks()
     /// The processes, seen from process 0; nil where there is no launcher.
     static let team: RankTeam? = ranks.flatMap { $0.index == 0 ? RankTeam(leading: $0) : nil }
-    /// Threads that a process may use: processes on one machine share its processors.
+    /// Threads that each process may use: processes on one machine share its processors, unless the launcher gave each its own.
     static var threadCount: Int {
-      max(1, Parallel.processorCount / max(1, ranks?.localCount ?? 1))
+      guard let ranks else { return Parallel.processorCount }
+      return max(1, min(ranks.ownProcessorCount, Parallel.processorCount / ranks.localCount))
     }
   #else
     /// The processes; nil, since this build is without MPI.
@@ -45,7 +46,7 @@ enum Launch {
       }
       // Process 0 decides when to stop.
       for number in [SIGINT, SIGTERM] { signal(number, SIG_IGN) }
-      try RankServer(ranks, threads: threadCount, makers: RankServer.allMakers).run()
+      try RankServer(ranks, makers: RankServer.allMakers).run()
       ranks.leave()
       return false
     #else

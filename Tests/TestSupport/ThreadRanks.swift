@@ -88,7 +88,7 @@ package struct ThreadRanks: Ranks {
     for other in ranks.dropFirst() {
       done.enter()
       Thread.detachNewThread {
-        let server = RankServer(other, threads: 1, makers: makers())
+        let server = RankServer(other, makers: makers())
         do { try server.run() } catch { left.add(.max) }
         left.add(server.serviceCount)
         done.leave()

@@ -18,6 +18,9 @@ int ccnn_ranks_count(void);
 /// Number of processes on this machine.
 int ccnn_ranks_local_count(void);
 
+/// Number of processors that this process may run on; 0 where that is not known.
+int ccnn_ranks_processors(void);
+
 /// Sends count numbers.
 void ccnn_ranks_send(const double *numbers, long count, int to);
 
