@@ -125,14 +125,14 @@ public struct GatedProgram: Sendable {
         windowCount: problem.windowCount, threads: problem.threads)
   }
 
-  /// Refuses features that take more than `ConeProgram.largestFeatureBytes`.
+  /// Refuses features of which a rank would hold more than `ConeProgram.largestFeatureBytes`.
   private static func requireModerate(_ problem: TrainingProblem, blocks: Int) throws {
     let perSample = blocks * problem.windowCount * problem.geometry.patchDimension
-    let bytes = problem.sampleCount * perSample * MemoryLayout<Double>.stride
+    let bytes = problem.largestShare * perSample * MemoryLayout<Double>.stride
     guard bytes > ConeProgram.largestFeatureBytes else { return }
     throw ProgramError(
       place: "program of gated and linear networks", expected: "features of at most 4 GiB",
-      found: "\(problem.sampleCount) samples x \(blocks) gates x \(problem.windowCount) windows x "
+      found: "\(problem.largestShare) samples x \(blocks) gates x \(problem.windowCount) windows x "
         + "\(problem.geometry.patchDimension)",
       advice: CircularProgram.isApplicable(to: problem)
         ? "Use ccnn closed-form (CircularProgram), which solves this network in the Fourier domain."

@@ -12,6 +12,15 @@ extension TrainingProblem {
       blocks: SampleBlocks(sampleCount), samples: 0..<sampleCount, first: 0)
   }
 
+  /// Most samples whose rows of features one rank holds; all where this process does all passes.
+  package var largestShare: Int {
+    guard let shared else { return sampleCount }
+    let count = shared.team.ranks.count
+    return (0..<count).reduce(0) {
+      max($0, shared.own.blocks.samples(ofRank: $1, of: count).count)
+    }
+  }
+
   /// The share of the ranks in passes with `m` filters; nil where there are none, or too little to do to involve them.
   package func shared(filters m: Int) -> SharedProblem? {
     let chunk = passes.blocks.chunk(responsesPerSample: geometry.patchesPerSample * m)

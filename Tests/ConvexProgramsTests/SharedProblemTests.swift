@@ -130,7 +130,36 @@ struct SharedProblemTests {
         let other = try GatedProgram(problem: together, gates: gates)
         #expect((other.composite.map as? DenseFeatureMap)?.shared != nil)
         #expect(other.composite.lambdaMax == program.composite.lambdaMax)
+        // Two of the three blocks of 130 samples, the last of which has 40.
+        #expect(together.largestShare == 170)
+        #expect(alone.largestShare == 300)
       }
+    }
+  }
+
+  @Test
+  func messagesAreWeightsAndSumsAndPredictions() throws {
+    let alone = try problem("average:2x2", .gated, "squared")
+    var generator = SeededGenerator(seed: 8)
+    let gates = generator.normalMatrix(rows: 50, columns: 5)
+    let dual = generator.normalMatrix(rows: Self.sampleCount, columns: 2)
+    let weights = generator.normalMatrix(rows: 50 * 4 * 5, columns: 2)
+    try shared(alone, ranks: 2) { together in
+      let map = together.gatedMap(of: gates)
+      let features = try #require(map.shared)
+      let ranks = try #require(features.team.ranks as? ThreadRanks)
+      let others = Self.sampleCount - features.own.samples.count
+      func numbers(_ work: () -> Matrix) -> Int {
+        let before = ranks.sentCount
+        _ = work()
+        return ranks.sentCount - before
+      }
+      // Weights go out, rows of predictions come back.
+      let predictions = numbers { map.predictions(of: weights) }
+      #expect(predictions - (weights.elements.count + 2 * others) == 5)
+      // The dual point goes out; two leaves, which have no partners on that rank, come back.
+      let adjoint = numbers { map.adjoint(dual) }
+      #expect(adjoint - (dual.elements.count + 2 * weights.elements.count) == 12)
     }
   }
 

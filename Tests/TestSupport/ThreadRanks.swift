@@ -9,12 +9,19 @@ package struct ThreadRanks: Ranks {
   package let count: Int
   private let queues: [Queue]
 
+  /// Numbers that all ranks of the group sent so far; a broadcast counts once for every rank that gets it.
+  package var sentCount: Int { queues.reduce(0) { $0 + $1.sentCount } }
+
   /// Messages from one rank to another, in order.
   private final class Queue: Sendable {
     private let messages = Mutex<[[Double]]>([])
     private let arrived = DispatchSemaphore(value: 0)
+    private let sent = Mutex(0)
+
+    var sentCount: Int { sent.withLock { $0 } }
 
     func put(_ message: [Double]) {
+      sent.withLock { $0 += message.count }
       messages.withLock { $0.append(message) }
       arrived.signal()
     }
