@@ -1,5 +1,5 @@
 import ConvexPrograms
-package import Tensors
+import Tensors
 
 /// Rows of the features of `FactoredDescent`, those of some or all samples, and their part of its passes.
 ///
