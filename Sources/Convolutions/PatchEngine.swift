@@ -2,9 +2,6 @@ import Tensors
 
 /// Convolution by patch extraction (im2col) and a dense matrix product.
 struct PatchEngine: ConvolutionEngine {
-  /// Rows of patches extracted at once when they are not cached.
-  private static let blockRows = 2048
-
   let layout: PatchLayout
   let padded: [Double]
   /// All patches, when they fit within the budget.
@@ -49,7 +46,7 @@ struct PatchEngine: ConvolutionEngine {
   }
 
   /// Calls `body` with the first row (counted from the start of the range), the number of rows and the patches of
-  /// consecutive blocks of samples.
+  /// consecutive blocks.
   private func forEachBlock(
     _ samples: Range<Int>, _ workspace: ConvolutionWorkspace,
     _ body: (Int, Int, UnsafePointer<Double>) -> Void
@@ -63,17 +60,14 @@ struct PatchEngine: ConvolutionEngine {
       }
       return
     }
-    let block = max(1, Self.blockRows / perSample)
-    let buffer = workspace.first.reserve(min(block, samples.count) * perSample * h)
     padded.withUnsafeBufferPointer {
       guard let start = $0.baseAddress else { return }
-      for lower in stride(from: samples.lowerBound, to: samples.upperBound, by: block) {
-        let upper = min(lower + block, samples.upperBound)
-        for i in lower..<upper {
-          layout.extract(
-            start + i * layout.sampleStride, into: buffer + (i - lower) * perSample * h)
-        }
-        body((lower - samples.lowerBound) * perSample, (upper - lower) * perSample, buffer)
+      layout.forEachGroup(of: samples) { group in
+        let first = (group.lowerBound - samples.lowerBound) * perSample
+        layout.forEachBlock(
+          of: start + group.lowerBound * layout.sampleStride, count: group.count,
+          buffer: workspace.first
+        ) { row, rows, patches in body(first + row, rows, patches) }
       }
     }
   }

@@ -64,9 +64,16 @@ struct PatchLayout: Sendable {
     return result
   }
 
-  /// Copies the patches of one padded sample, shape `[K, h]`.
-  func extract(_ image: UnsafePointer<Double>, into patches: UnsafeMutablePointer<Double>) {
-    ck_extract_patches(
-      image, positions, positions.count, taps, taps.count, geometry.hasBias ? 1 : 0, patches)
+  /// Copies some patches of one padded sample, shape `[range.count, h]`.
+  func extract(
+    _ range: Range<Int>, of image: UnsafePointer<Double>,
+    into patches: UnsafeMutablePointer<Double>
+  ) {
+    positions.withUnsafeBufferPointer {
+      guard let start = $0.baseAddress else { return }
+      ck_extract_patches(
+        image, start + range.lowerBound, range.count, taps, taps.count,
+        geometry.hasBias ? 1 : 0, patches)
+    }
   }
 }

@@ -37,7 +37,8 @@ public struct PatchSet: Sendable {
         Parallel.forEachChunk(of: samples, chunk: 16, threads: threads) { _, range in
           for i in range {
             layout.extract(
-              source + i * layout.sampleStride, into: target + i * perSample * dimension)
+              0..<perSample, of: source + i * layout.sampleStride,
+              into: target + i * perSample * dimension)
           }
         }
       }

@@ -4,9 +4,6 @@ import Tensors
 ///
 /// The same arithmetic in the same order as `PatchEngine`, so that results have the same bits.
 struct StreamedEngine: ConvolutionEngine {
-  /// Rows of patches extracted at once.
-  private static let blockRows = 2048
-
   let layout: PatchLayout
   let source: any SampleSource
 
@@ -35,25 +32,20 @@ struct StreamedEngine: ConvolutionEngine {
   }
 
   /// Calls `body` with the first row (counted from the start of the range), the number of rows and the patches of
-  /// consecutive blocks of samples.
+  /// consecutive blocks.
   private func forEachBlock(
     _ samples: Range<Int>, _ workspace: ConvolutionWorkspace,
     _ body: (Int, Int, UnsafePointer<Double>) -> Void
   ) {
     let perSample = layout.geometry.patchesPerSample
-    let h = layout.geometry.patchDimension
-    let block = max(1, Self.blockRows / perSample)
-    let buffer = workspace.first.reserve(min(block, samples.count) * perSample * h)
-    for lower in stride(from: samples.lowerBound, to: samples.upperBound, by: block) {
-      let upper = min(lower + block, samples.upperBound)
-      let padded = layout.padded(source.batch(lower..<upper))
-      padded.withUnsafeBufferPointer {
+    layout.forEachGroup(of: samples) { group in
+      let first = (group.lowerBound - samples.lowerBound) * perSample
+      layout.padded(source.batch(group)).withUnsafeBufferPointer {
         guard let start = $0.baseAddress else { return }
-        for s in 0..<upper - lower {
-          layout.extract(start + s * layout.sampleStride, into: buffer + s * perSample * h)
+        layout.forEachBlock(of: start, count: group.count, buffer: workspace.first) {
+          row, rows, patches in body(first + row, rows, patches)
         }
       }
-      body((lower - samples.lowerBound) * perSample, (upper - lower) * perSample, buffer)
     }
   }
 }

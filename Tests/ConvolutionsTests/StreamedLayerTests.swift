@@ -22,6 +22,24 @@ struct StreamedLayerTests {
     #expect(!images.isStreamed)
   }
 
+  /// Samples that take several blocks of patches each, and the last block not whole.
+  @Test func bitsOfLargeSamplesAreThoseOfImagesInMemory() throws {
+    var random = SeededGenerator(seed: 7)
+    let geometry = try PatchGeometry(
+      imageHeight: 60, imageWidth: 70, filterHeight: 9, filterWidth: 9)
+    let images = random.normalTensor(shape: [3, 1, 60, 70])
+    let filters = random.normalMatrix(rows: 5, columns: geometry.patchDimension)
+    let layer = try ConvolutionLayer(
+      images: images, geometry: geometry, backend: .im2col, patchCacheBytes: 0)
+    let streamed = try ConvolutionLayer(source: TensorSource(images), geometry: geometry)
+    let forward = try layer.responses(of: filters)
+    let back = try layer.adjoint(forward)
+    let sameForward = try streamed.responses(of: filters) == forward
+    let sameBack = try streamed.adjoint(forward) == back
+    #expect(sameForward)
+    #expect(sameBack)
+  }
+
   @Test func anotherShapeIsRefused() throws {
     let geometry = try PatchGeometry(imageHeight: 4, imageWidth: 4, filterHeight: 2, filterWidth: 2)
     let source = TensorSource(Tensor(shape: [3, 1, 4, 5]))
