@@ -1,82 +1,328 @@
 #include "CKernels.h"
 #include "clones.h"
 
+// Two-dimensional transforms of many planes at once. A lane of a vector is a plane, and a plane holds two real ones as
+// its real and imaginary part, so that rows [positions, filters] are read and written as they are and every
+// operation is on whole vectors. The first transform leaves frequencies in the order of its passes and the second one
+// starts from that order (it is the transpose of the first), so that nothing is ever reordered.
+
 typedef double v8 __attribute__((vector_size(64), aligned(8)));
+typedef struct {
+  v8 re, im;
+} c8;
 
-CK_CLONES void ck_multiply_conjugate(double *out, const double *x, const double *y, size_t count,
-                                     int adding) {
-  if (adding)
-    for (size_t i = 0; i < count; ++i) {
-      double re = x[2 * i] * y[2 * i] + x[2 * i + 1] * y[2 * i + 1];
-      double im = x[2 * i + 1] * y[2 * i] - x[2 * i] * y[2 * i + 1];
-      out[2 * i] += re;
-      out[2 * i + 1] += im;
+CK_INLINE c8 plus(c8 x, c8 y) { return (c8){x.re + y.re, x.im + y.im}; }
+CK_INLINE c8 minus(c8 x, c8 y) { return (c8){x.re - y.re, x.im - y.im}; }
+// -i x
+CK_INLINE c8 turned(c8 x) { return (c8){x.im, -x.re}; }
+CK_INLINE c8 times(c8 x, double re, double im) {
+  return (c8){x.re * re - x.im * im, x.re * im + x.im * re};
+}
+
+CK_INLINE void fourier4(c8 *x) {
+  c8 a = plus(x[0], x[2]), b = minus(x[0], x[2]);
+  c8 c = plus(x[1], x[3]), d = turned(minus(x[1], x[3]));
+  x[0] = plus(a, c);
+  x[1] = plus(b, d);
+  x[2] = minus(a, c);
+  x[3] = minus(b, d);
+}
+
+CK_INLINE void fourier8(c8 *x) {
+  const double h = 0.70710678118654752440;
+  c8 even[4] = {x[0], x[2], x[4], x[6]}, odd[4] = {x[1], x[3], x[5], x[7]};
+  fourier4(even);
+  fourier4(odd);
+  c8 o1 = {(odd[1].re + odd[1].im) * h, (odd[1].im - odd[1].re) * h};
+  c8 o2 = turned(odd[2]);
+  c8 o3 = {(odd[3].im - odd[3].re) * h, (odd[3].re + odd[3].im) * -h};
+  x[0] = plus(even[0], odd[0]);
+  x[1] = plus(even[1], o1);
+  x[2] = plus(even[2], o2);
+  x[3] = plus(even[3], o3);
+  x[4] = minus(even[0], odd[0]);
+  x[5] = minus(even[1], o1);
+  x[6] = minus(even[2], o2);
+  x[7] = minus(even[3], o3);
+}
+
+// Odd lengths by pairs of entries k and r - k; root [r]: cosine and sine of 2 pi k / r.
+CK_INLINE void fourier_odd(c8 *x, int r, const double *root) {
+  c8 sum[3], difference[3], y[7];
+  y[0] = x[0];
+#pragma clang loop unroll(full)
+  for (int k = 1; k <= r / 2; ++k) {
+    sum[k - 1] = plus(x[k], x[r - k]);
+    difference[k - 1] = minus(x[k], x[r - k]);
+    y[0] = plus(y[0], sum[k - 1]);
+  }
+#pragma clang loop unroll(full)
+  for (int q = 1; q <= r / 2; ++q) {
+    c8 even = x[0], odd = {{0}, {0}};
+#pragma clang loop unroll(full)
+    for (int k = 1; k <= r / 2; ++k) {
+      int at = q * k % r;
+      even.re += sum[k - 1].re * root[2 * at];
+      even.im += sum[k - 1].im * root[2 * at];
+      odd.re += difference[k - 1].re * root[2 * at + 1];
+      odd.im += difference[k - 1].im * root[2 * at + 1];
     }
+    y[q] = plus(even, turned(odd));
+    y[r - q] = minus(even, turned(odd));
+  }
+#pragma clang loop unroll(full)
+  for (int k = 0; k < r; ++k) x[k] = y[k];
+}
+
+CK_INLINE void butterfly(c8 *x, int radix, const double *root) {
+  if (radix == 2) {
+    c8 a = plus(x[0], x[1]);
+    x[1] = minus(x[0], x[1]);
+    x[0] = a;
+  } else if (radix == 4)
+    fourier4(x);
+  else if (radix == 8)
+    fourier8(x);
   else
-    for (size_t i = 0; i < count; ++i) {
-      double re = x[2 * i] * y[2 * i] + x[2 * i + 1] * y[2 * i + 1];
-      double im = x[2 * i + 1] * y[2 * i] - x[2 * i] * y[2 * i + 1];
-      out[2 * i] = re;
-      out[2 * i + 1] = im;
+    fourier_odd(x, radix, root);
+}
+
+CK_INLINE c8 load(const double *x, size_t count) {
+  if (count >= 16) return (c8){*(const v8 *)x, *(const v8 *)(x + 8)};
+  c8 y = {{0}, {0}};
+  for (size_t l = 0; l < count; ++l)
+    if (l < 8)
+      y.re[l] = x[l];
+    else
+      y.im[l - 8] = x[l];
+  return y;
+}
+
+CK_INLINE void keep(double *x, c8 y, size_t count) {
+  if (count >= 16) {
+    *(v8 *)x = y.re;
+    *(v8 *)(x + 8) = y.im;
+  } else
+    for (size_t l = 0; l < count; ++l) x[l] = l < 8 ? y.re[l] : y.im[l - 8];
+}
+
+// Where the spectrum of an image has the conjugate of column v: itself (sign -1), or the mirror image (sign 1).
+typedef struct {
+  const double *x;
+  const int32_t *order;
+  double sign;
+} column;
+
+CK_INLINE column image_column(const ck_spectra *s, const double *image, size_t v) {
+  size_t frequency = s->frequencies[v], half = s->columns.length / 2;
+  int mirrored = frequency > half;
+  size_t at = mirrored ? s->columns.length - frequency : frequency;
+  return (column){image + 2 * at * s->rows.length, mirrored ? s->mirror : s->identity,
+                  mirrored ? 1 : -1};
+}
+
+
+// Where a line comes from, or goes to.
+enum {
+  LINE,     // the line itself
+  ROWS,     // numbers, entry by entry; zero beyond the count
+  ACROSS,   // every so many entries of a plane; zero (or dropped) beyond the count
+  SPECTRUM, // spectra as they are
+  PRODUCT,  // spectra times the conjugate of those of an image, summed over channels
+  SUMS      // added to spectra, times the conjugate of those of an image, for each channel
+};
+typedef struct {
+  const double *rows, *offset;
+  double *out;
+  c8 *across, *spectrum;
+  const double *image;
+  size_t count, stride, step, present, channels, channelStride, half;
+  const int32_t *order;
+  double sign;
+} place;
+
+CK_INLINE c8 fetch(const c8 *line, size_t i, int kind, const place *at) {
+  const c8 zero = {{0}, {0}};
+  if (kind == LINE) return line[i];
+  if (kind == ROWS) return i < at->count ? load(at->rows + i * at->stride, 16) : zero;
+  if (kind == ACROSS) return i < at->count ? at->across[i * at->stride] : zero;
+  if (kind == SPECTRUM) return at->spectrum[i];
+  const double *x = at->image + 2 * at->order[i];
+  c8 sum = times(at->spectrum[i], x[0], at->sign * x[1]);
+  for (size_t c = 1; c < at->channels; ++c) {
+    x += at->half;
+    sum = plus(sum, times(at->spectrum[i + c * at->channelStride], x[0], at->sign * x[1]));
+  }
+  return sum;
+}
+
+CK_INLINE void leave(c8 *line, size_t i, int kind, const place *at, c8 y) {
+  if (kind == LINE)
+    line[i] = y;
+  else if (kind == ROWS) {
+    if (i < at->count) keep(at->out + i * at->stride, y, 16);
+  } else if (kind == ACROSS) {
+    if (i < at->count) at->across[i * at->stride] = y;
+  } else if (kind == SPECTRUM)
+    at->spectrum[i] = y;
+  else {
+    const double *x = at->image + 2 * at->order[i];
+    for (size_t c = 0; c < at->channels; ++c, x += at->half) {
+      c8 *sum = at->spectrum + i + c * at->channelStride;
+      *sum = plus(*sum, times(y, x[0], at->sign * x[1]));
+    }
+  }
+}
+
+// All of a line at once, for sources and targets that a pass cannot serve on its way.
+CK_INLINE void fill(c8 *line, size_t n, int kind, const place *at) {
+  if (kind == SPECTRUM || kind == PRODUCT) {
+    for (size_t i = 0; i < n; ++i) line[i] = fetch(line, i, at->image ? PRODUCT : SPECTRUM, at);
+    return;
+  }
+  for (size_t i = 0; i < n; ++i) line[i] = (c8){{0}, {0}};
+  for (size_t i = 0; i < at->count; ++i)
+    line[i * at->step] = kind == ROWS ? load(at->rows + i * at->stride, at->present)
+                                      : at->across[i * at->stride];
+}
+
+CK_INLINE void empty(c8 *line, size_t n, int kind, const place *at) {
+  if (kind == SPECTRUM || kind == SUMS) {
+    for (size_t i = 0; i < n; ++i) leave(line, i, at->image ? SUMS : SPECTRUM, at, line[i]);
+    return;
+  }
+  for (size_t i = 0; i < at->count; ++i)
+    if (kind == ROWS)
+      keep(at->out + i * at->stride, line[i * at->step], at->present);
+    else
+      at->across[i * at->stride] = line[i * at->step];
+}
+
+// One pass over n entries in blocks of the given length. twiddle: for each of length / radix entries
+// the factors of parts 1...; after the butterflies, or before them when transposed.
+CK_INLINE void pass(c8 *line, size_t n, size_t length, int radix, const double *twiddle,
+                    const double *root, int transposed, int from, int to, const place *at) {
+  size_t part = length / radix;
+  for (size_t block = 0; block < n; block += length)
+    for (size_t j = 0; j < part; ++j) {
+      const double *w = twiddle + 2 * (radix - 1) * j;
+      size_t first = block + j;
+      c8 y[8];
+#pragma clang loop unroll(full)
+      for (int q = 0; q < radix; ++q) y[q] = fetch(line, first + q * part, from, at);
+      if (transposed && part > 1)
+#pragma clang loop unroll(full)
+        for (int q = 1; q < radix; ++q) y[q] = times(y[q], w[2 * q - 2], w[2 * q - 1]);
+      butterfly(y, radix, root);
+      if (!transposed && part > 1)
+#pragma clang loop unroll(full)
+        for (int q = 1; q < radix; ++q) y[q] = times(y[q], w[2 * q - 2], w[2 * q - 1]);
+#pragma clang loop unroll(full)
+      for (int q = 0; q < radix; ++q) leave(line, first + q * part, to, at, y[q]);
     }
 }
 
-// Transposes an 8 x 8 block: entries, then 2 x 2 blocks, then 4 x 4 blocks.
-CK_INLINE void transpose(v8 *r) {
-  v8 t[8], u[8];
-  for (int i = 0; i < 8; i += 2) {
-    t[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
-    t[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+CK_INLINE void inner_pass(c8 *line, const ck_transform *t, size_t p, int transposed) {
+  const double *w = t->twiddles + t->starts[p];
+  size_t n = t->length, length = t->lengths[p];
+#define PASS(radix, roots) pass(line, n, length, radix, w, roots, transposed, LINE, LINE, 0)
+  switch (t->radices[p]) {
+    case 2: PASS(2, t->roots); break;
+    case 3: PASS(3, t->roots); break;
+    case 4: PASS(4, t->roots); break;
+    case 5: PASS(5, t->roots + 6); break;
+    case 7: PASS(7, t->roots + 16); break;
+    default: PASS(8, t->roots); break;
   }
-  for (int i = 0; i < 8; i += (i % 4 == 1) ? 3 : 1) {
-    u[i] = __builtin_shufflevector(t[i], t[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-    u[i + 2] = __builtin_shufflevector(t[i], t[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+#undef PASS
+}
+
+// A first pass that reads from the source, or a last one that writes to the target, if its radix is 4
+// or 8; whether it was. More radices would be more code than they are worth.
+CK_INLINE int edge_pass(c8 *line, const ck_transform *t, size_t p, int transposed, int from, int to,
+                        const place *at) {
+  const double *w = t->twiddles + t->starts[p];
+  if (t->radices[p] == 8)
+    pass(line, t->length, t->lengths[p], 8, w, t->roots, transposed, from, to, at);
+  else if (t->radices[p] == 4)
+    pass(line, t->length, t->lengths[p], 4, w, t->roots, transposed, from, to, at);
+  else
+    return 0;
+  return 1;
+}
+
+// Transforms a line on its way from a source to a target; direct says which of them passes may serve.
+CK_INLINE void transform(c8 *line, const ck_transform *t, int transposed, int from,
+                         const place *source, int directSource, int to, const place *target,
+                         int directTarget) {
+  size_t first = 0, end = t->passes;
+  if (from != LINE) {
+    if (end > 0 && directSource &&
+        edge_pass(line, t, transposed ? end - 1 : 0, transposed, from, LINE, source))
+      first = 1;
+    else
+      fill(line, t->length, from, source);
   }
-  for (int i = 0; i < 4; ++i) {
-    r[i] = __builtin_shufflevector(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-    r[i + 4] = __builtin_shufflevector(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  size_t inner = to != LINE && directTarget && end > first ? end - 1 : end;
+  for (size_t p = first; p < inner; ++p) inner_pass(line, t, transposed ? end - 1 - p : p, transposed);
+  if (to == LINE) return;
+  size_t last = transposed ? 0 : end - 1;
+  if (inner == end || !edge_pass(line, t, last, transposed, LINE, to, target)) {
+    if (inner < end) inner_pass(line, t, last, transposed);
+    empty(line, t->length, to, target);
   }
 }
 
-// Whether the next eight positions exist and follow each other.
-CK_INLINE int contiguous(const int32_t *position, size_t left) {
-  return left >= 8 && position[7] - position[0] == 7;
+CK_INLINE place spectrum_column(const ck_spectra *s, const double *spectra, const double *image,
+                                size_t channels, size_t v) {
+  size_t n1 = s->rows.length, n2 = s->columns.length, half = 2 * n1 * (n2 / 2 + 1);
+  place at = {.spectrum = (c8 *)spectra + v * n1, .channels = channels, .channelStride = n1 * n2};
+  if (!image) return at;
+  column x = image_column(s, image, v);
+  at.image = x.x;
+  at.order = x.order;
+  at.sign = x.sign;
+  at.half = half;
+  return at;
 }
 
-CK_CLONES void ck_planes_to_rows(const double *planes, size_t count, size_t plane,
-                                 const int32_t *position, size_t positions, const double *offset,
-                                 double *rows, size_t stride) {
-  size_t k = 0;
-  while (k < positions) {
-    if (count == 8 && contiguous(position + k, positions - k)) {
-      v8 block[8];
-      v8 bias = *(const v8 *)offset;
-      for (int b = 0; b < 8; ++b) block[b] = *(const v8 *)(planes + b * plane + position[k]);
-      transpose(block);
-      for (int i = 0; i < 8; ++i) *(v8 *)(rows + (k + i) * stride) = block[i] + bias;
-      k += 8;
-    } else {
-      for (size_t b = 0; b < count; ++b)
-        rows[k * stride + b] = planes[b * plane + position[k]] + offset[b];
-      k += 1;
-    }
+CK_CLONES void ck_spectra_forward(const ck_spectra *s, const double *in, size_t rowStride,
+                                  size_t columnStride, size_t rows, size_t columns, size_t rowStep,
+                                  size_t columnStep, size_t count, double *work,
+                                  const double *image, size_t channels, double *spectra) {
+  size_t n1 = s->rows.length, n2 = s->columns.length;
+  c8 *plane = (c8 *)work, *line = plane + n1 * (n2 + 1);
+  for (size_t r = 0; r < rows; ++r) {
+    place source = {.rows = in + r * rowStride, .count = columns, .stride = columnStride,
+                    .step = columnStep, .present = count};
+    transform(plane + r * (n2 + 1), &s->columns, 0, ROWS, &source, columnStep == 1 && count == 16,
+              LINE, 0, 0);
+  }
+  for (size_t v = 0; v < n2; ++v) {
+    place source = {.across = plane + v, .count = rows, .stride = n2 + 1, .step = rowStep};
+    place target = spectrum_column(s, spectra, image, channels, v);
+    transform(line, &s->rows, 0, ACROSS, &source, rowStep == 1, SUMS, &target, image != 0);
   }
 }
 
-CK_CLONES void ck_rows_to_planes(const double *rows, size_t stride, const int32_t *position,
-                                 size_t positions, double *planes, size_t count, size_t plane) {
-  size_t k = 0;
-  while (k < positions) {
-    if (count == 8 && contiguous(position + k, positions - k)) {
-      v8 block[8];
-      for (int i = 0; i < 8; ++i) block[i] = *(const v8 *)(rows + (k + i) * stride);
-      transpose(block);
-      for (int b = 0; b < 8; ++b) *(v8 *)(planes + b * plane + position[k]) = block[b];
-      k += 8;
-    } else {
-      for (size_t b = 0; b < count; ++b)
-        planes[b * plane + position[k]] = rows[k * stride + b];
-      k += 1;
-    }
+CK_CLONES void ck_spectra_backward(const ck_spectra *s, const double *spectra, const double *image,
+                                   size_t channels, size_t rows, size_t columns, size_t rowStep,
+                                   size_t columnStep, double *work, const double *offset,
+                                   size_t count, double *out, size_t rowStride,
+                                   size_t columnStride) {
+  size_t n1 = s->rows.length, n2 = s->columns.length;
+  c8 *plane = (c8 *)work, *line = plane + n1 * (n2 + 1);
+  for (size_t v = 0; v < n2; ++v) {
+    place source = spectrum_column(s, spectra, image, channels, v);
+    place target = {.across = plane + v, .count = rows, .stride = n2 + 1, .step = rowStep};
+    transform(line, &s->rows, 1, PRODUCT, &source, image != 0, ACROSS, &target, rowStep == 1);
+  }
+  for (size_t r = 0; r < rows; ++r) {
+    c8 *row = plane + r * (n2 + 1);
+    // A constant is a spectrum of one entry, column 0 of the half-transformed row.
+    if (offset) row[0] = plus(row[0], load(offset, count));
+    place target = {.out = out + r * rowStride, .count = columns, .stride = columnStride,
+                    .step = columnStep, .present = count};
+    transform(row, &s->columns, 1, LINE, 0, 0, ROWS, &target, columnStep == 1 && count == 16);
   }
 }

@@ -1,8 +1,5 @@
 /// A backend and the reason why it was picked.
 struct BackendChoice {
-  /// How much faster than im2col another backend must be predicted to be; keeps noise from deciding.
-  private static let margin = 1.25
-
   let backend: ConvolutionBackend
   let reason: String
 
@@ -12,19 +9,15 @@ struct BackendChoice {
     reason = "\(backend.rawValue) (requested)"
   }
 
-  /// The backend that the cost model predicts to be fastest, im2col unless another is clearly faster.
+  /// The backend that the cost model predicts to be fastest.
   init(layout: PatchLayout, samples: Int, filterCount: Int, cacheBytes: Int) throws {
     let model = try CostModel.shared
-    let candidates: [ConvolutionBackend] = [.im2col, .direct, .fft]
+    let candidates: [ConvolutionBackend] = [.direct, .fft, .im2col]
     let times = candidates.map {
       model.seconds(
         $0, layout: layout, samples: samples, filterCount: filterCount, cacheBytes: cacheBytes)
     }
-    var best = 0
-    for index in 1..<candidates.count {
-      let bar = best == 0 ? times[0] / Self.margin : times[best]
-      if times[index] < bar { best = index }
-    }
+    let best = candidates.indices.reduce(0) { times[$1] < times[$0] ? $1 : $0 }
     backend = candidates[best]
     let others = candidates.indices.filter { $0 != best }
       .map { "\(candidates[$0].rawValue) \(Self.milliseconds(times[$0]))" }

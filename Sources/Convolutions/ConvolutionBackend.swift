@@ -6,6 +6,6 @@ public enum ConvolutionBackend: String, Sendable, CaseIterable {
   case direct
   /// Patch extraction and a dense matrix product.
   case im2col
-  /// Products of spectra, by FFTW.
+  /// Products of spectra, tile by tile on large images; FFTW transforms the images.
   case fft
 }

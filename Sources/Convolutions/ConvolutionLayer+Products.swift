@@ -3,13 +3,16 @@ public import Tensors
 extension ConvolutionLayer {
   /// Chunks that a pass over all samples is cut into, at most; their partial sums are kept at once.
   private static let chunkLimit = 64
+  /// Tiles per chunk of the FFT backend, at least.
+  private static let chunkTiles = 16
   /// Rows that make a chunk worth handing to a thread.
   private static let chunkRows = 2048
 
   /// Samples per chunk, from the shapes alone so that results do not depend on the number of threads.
   private var chunk: Int {
-    // Every chunk transforms all filters, which takes some samples to pay off.
-    let least = backend == .fft ? 8 : 1
+    // Every chunk transforms all filters or gradients, which takes some tiles to pay off.
+    let tiles = (engine as? FFTEngine)?.tiles.count
+    let least = tiles.map { (Self.chunkTiles + $0 - 1) / $0 } ?? 1
     return max(
       (sampleCount + Self.chunkLimit - 1) / Self.chunkLimit, Self.chunkRows / rowsPerSample, least)
   }
@@ -99,7 +102,8 @@ extension ConvolutionLayer {
 }
 
 extension ConvolutionLayer {
-  /// The sum of squares of a padded sample, from its spectra by Parseval; `nil` unless the backend is FFT.
+  /// The sum of squares of a padded sample, from its spectra by Parseval; `nil` unless the backend is FFT and a sample
+  /// is transformed in one piece.
   package func spectralEnergy(ofSample sample: Int) -> Double? {
     (engine as? FFTEngine)?.energy(ofSample: sample)
   }

@@ -40,18 +40,15 @@ enum FFTPlanner {
     return lock.withLock { _ in body() }
   }
 
-  /// The smallest good transform size that is at least `size`.
-  ///
-  /// Sizes are `2^a 3^b 5^c 7^d`, even from 2 on; a power of two is taken when it costs at most 15 % more points.
-  static func transformSize(atLeast size: Int) -> Int {
-    guard size > 2 else { return size }
-    var power = 1
-    while power < size { power *= 2 }
-    guard power * 100 > size * 115 else { return power }
-    var candidate = size + size % 2
-    while !isSmooth(candidate) { candidate += 2 }
+  /// The smallest number from `least` on without a prime factor above 7.
+  static func smoothNumber(atLeast least: Int) -> Int {
+    var candidate = max(1, least)
+    while !isSmooth(candidate) { candidate += 1 }
     return candidate
   }
+
+  /// The numbers of a range without a prime factor above 7, ascending.
+  static func smoothNumbers(in range: ClosedRange<Int>) -> [Int] { range.filter { isSmooth($0) } }
 
   /// Whether a number has no prime factor above 7.
   static func isSmooth(_ number: Int) -> Bool {
@@ -63,8 +60,8 @@ enum FFTPlanner {
 
 /// A batch of 2-D real transforms of one size, in one direction.
 ///
-/// Executed on arrays other than those it was planned with; these come from `AlignedBuffer`, and batches start at
-/// even offsets, so that all are equally aligned.
+/// Executed on arrays other than those it was planned with; these come from `AlignedBuffer`, so that all are equally
+/// aligned.
 final class FFTPlan: @unchecked Sendable {
   enum Direction { case forward, backward }
 

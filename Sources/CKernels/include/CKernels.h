@@ -46,14 +46,40 @@ void ck_direct_adjoint(const double *image, const int32_t *position, size_t posi
                        const int32_t *tap, size_t taps, const double *cotangent, size_t stride,
                        double *gradient);
 
-// out = x conj(y), or out += x conj(y) when adding, on count interleaved complex numbers.
-void ck_multiply_conjugate(double *out, const double *x, const double *y, size_t count, int adding);
-// rows[k * stride + b] = planes[b * plane + position[k]] + offset[b] over planes b and positions k.
-void ck_planes_to_rows(const double *planes, size_t count, size_t plane, const int32_t *position,
-                       size_t positions, const double *offset, double *rows, size_t stride);
-// planes[b * plane + position[k]] = rows[k * stride + b]; the rest of the planes is left alone.
-void ck_rows_to_planes(const double *rows, size_t stride, const int32_t *position,
-                       size_t positions, double *planes, size_t count, size_t plane);
+// Transforms of one length by passes of radix 2, 3, 4, 5, 7 or 8 (Sources/Convolutions/SpectrumPlan.swift
+// has the theory). Pass p works on blocks of lengths[p] entries; its twiddle factors start at
+// twiddles[starts[p]]: for each j < lengths[p] / radices[p] cosine and sine of -2 pi q j / lengths[p]
+// with q = 1, ..., radices[p] - 1. roots: cosine and sine of 2 pi k / r for k < r and r = 3, 5, 7.
+typedef struct {
+  size_t length, passes;
+  const int32_t *radices, *lengths, *starts;
+  const double *twiddles, *roots;
+} ck_transform;
+// Transforms of planes. Their spectra are [columns.length, rows.length] in the order of the passes:
+// column v has frequency frequencies[v]; mirror[u] is the place of the frequency opposite to that of
+// row u, and identity[u] is u. Half spectra of images have the frequencies 0, ..., columns.length / 2
+// in natural order as columns, [channels, columns.length / 2 + 1, rows.length] complex numbers.
+typedef struct {
+  ck_transform rows, columns;
+  const int32_t *frequencies, *mirror, *identity;
+} ck_spectra;
+// Spectra of 16 real planes at once, planes b and b + 8 as real and imaginary part of one; an entry
+// is 16 numbers. Entry (r, c) of the planes, at in + r rowStride + c columnStride with count <= 16
+// planes present, lies at (r rowStep, c columnStep) and all others are zero. Without an image the
+// spectra [columns.length, rows.length] are overwritten; with one, their product with the conjugate
+// of the image's spectrum is added to spectra [channels, columns.length, rows.length].
+// work: rows.length (columns.length + 2) entries.
+void ck_spectra_forward(const ck_spectra *s, const double *in, size_t rowStride,
+                        size_t columnStride, size_t rows, size_t columns, size_t rowStep,
+                        size_t columnStep, size_t count, double *work, const double *image,
+                        size_t channels, double *spectra);
+// The other way: transforms the spectra (times the conjugate of the image's, summed over channels, when
+// there is an image) and writes entry (r rowStep, c columnStep) plus offset [count], when there is
+// one, to out + r rowStride + c columnStride.
+void ck_spectra_backward(const ck_spectra *s, const double *spectra, const double *image,
+                         size_t channels, size_t rows, size_t columns, size_t rowStep,
+                         size_t columnStep, double *work, const double *offset, size_t count,
+                         double *out, size_t rowStride, size_t columnStride);
 
 // The sweep over the cells of an arrangement (Sources/Arrangements/Sweep*.swift has the theory).
 // out = x - r y on count numbers; the largest modulus of out.
