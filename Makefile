@@ -9,6 +9,8 @@ TRAIN_FLAGS ?= --dataset digits --filter 3x3 --pooling average:2x2 --bias --loss
 
 # What `make bench-peers` runs; `all` without --quick takes about an hour.
 PEERS_FLAGS ?= all --quick
+# Without --quick the comparison of convolutions takes about a quarter of an hour.
+CONVOLUTION_FLAGS ?= --quick
 PEERS_PYTHON := Benchmarks/.venv/bin/python
 
 APT_PACKAGES := pkg-config libfftw3-dev libopenblas-dev zlib1g-dev libpng-dev
@@ -75,6 +77,7 @@ bench-peers: build
 	  || echo 'make: adelie could not be installed; its row is empty.' >&2
 	cd Benchmarks && swift build -c release --product Peers
 	cd Benchmarks && .build/release/Peers $(PEERS_FLAGS)
+	@$(PEERS_PYTHON) Benchmarks/Peers/convolution.py $(CONVOLUTION_FLAGS)
 
 # The tool for several processes; APT_PACKAGES of `setup` then has Open MPI too.
 mpi mpi-test: APT_PACKAGES += libopenmpi-dev openmpi-bin

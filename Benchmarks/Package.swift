@@ -24,5 +24,11 @@ let package = Package(
       ]),
     // Runs ccnn and its peers as programs: depends on nothing, builds in seconds.
     .executableTarget(name: "Peers"),
+    .executableTarget(
+      name: "ConvolutionPeer",
+      dependencies: [
+        .product(name: "Convolutions", package: "ConvexCNN"),
+        .product(name: "Tensors", package: "ConvexCNN"),
+      ]),
   ]
 )

@@ -1,113 +1,121 @@
 import Convolutions
 import Tensors
 
-/// Where FFT overtakes im2col: one training pass (responses and adjoint) of each backend, one thread.
+/// The three backends of convolution and the one that `auto` picks: one training pass (responses and adjoint).
 ///
-/// Each time is the minimum of several repetitions in one run; only ratios are worth comparing between machines.
+/// Backends take turns within a round; a time is the least of the rounds, in processor time of the one thread, so that
+/// other programs on the machine disturb little. Only ratios are worth comparing between machines.
 struct ConvolutionScaling {
-  /// Times of one shape, in seconds per sample.
-  struct Row {
+  /// One shape of the table.
+  struct Shape {
+    let channels: Int
     let image: Int
     let filter: Int
-    let samples: Int
+    let filterCount: Int
+    var samples: Int { max(1, min(64, 524_288 / (image * image))) }
+  }
+
+  /// Times of one shape, in seconds per sample.
+  struct Row {
+    let shape: Shape
     let seconds: [ConvolutionBackend: Double]
     let picked: ConvolutionBackend
 
-    /// Time of a backend divided by that of FFT.
-    func ratio(_ backend: ConvolutionBackend) -> Double {
-      (seconds[backend] ?? .nan) / (seconds[.fft] ?? .nan)
-    }
+    var best: Double { seconds.values.min() ?? .nan }
+    /// Time of the backend that `auto` picked divided by the best one's.
+    var loss: Double { (seconds[picked] ?? .nan) / best }
   }
 
-  private static let filterCount = 32
   private static let backends: [ConvolutionBackend] = [.im2col, .direct, .fft]
+  private static let bar = 1.2
 
-  let images: [Int]
-  let filters: [Int]
-  /// Least number of repetitions, and the time to fill with more.
-  let repetitions: (least: Int, seconds: Double)
+  let shapes: [Shape]
+  let rounds: Int
 
   init(isQuick: Bool) {
-    images = isQuick ? [8, 16, 32, 64, 128, 256] : [8, 16, 32, 64, 128, 256, 512]
-    filters = isQuick ? [2, 3, 7, 15] : [2, 3, 5, 7, 11, 15, 21, 31]
-    repetitions = isQuick ? (2, 0.05) : (2, 0.1)
-  }
-
-  /// Measures every shape, prints the fixed-width table, then the same as CSV.
-  func run() throws {
-    print("image filter samples  im2col ms  direct ms     fft ms  im2col/fft  direct/fft  auto")
-    var rows: [Row] = []
-    for image in images {
-      for filter in filters where filter <= image {
-        let row = try measure(image: image, filter: filter)
-        rows.append(row)
-        print(Self.line(row))
+    let images = isQuick ? [8, 16, 32, 64, 128, 256] : [8, 16, 32, 64, 128, 256, 512]
+    let filters = isQuick ? [2, 3, 7, 15] : [2, 3, 5, 7, 9, 11, 15, 21, 31]
+    let square = images.flatMap { image in
+      filters.filter { $0 <= image }.map {
+        Shape(channels: 1, image: image, filter: $0, filterCount: 32)
       }
     }
-    print("\nimage,filter,samples,im2col_ms,direct_ms,fft_ms,im2col_over_fft,direct_over_fft,auto")
-    for row in rows { print(Self.csv(row)) }
+    let counts = isQuick ? [] : [16, 64]
+    let more = [(1, 28), (3, 32), (1, 128)].flatMap { channels, image in
+      counts.flatMap { count in
+        [3, 5, 7, 9, 15].map {
+          Shape(channels: channels, image: image, filter: $0, filterCount: count)
+        }
+      }
+    }
+    shapes = square + more
+    rounds = isQuick ? 3 : 5
   }
 
-  private func measure(image: Int, filter: Int) throws -> Row {
-    let samples = max(1, min(64, 524_288 / (image * image)))
-    var random = SeededGenerator(seed: UInt64(1000 * image + filter))
-    let pixels = (0..<samples * image * image).map { _ in random.normal() }
-    let tensor = Tensor(shape: [samples, 1, image, image], elements: pixels)
+  /// Measures every shape, prints the fixed-width table and how often `auto` is far from the best.
+  func run() throws {
+    print("  c image filter   m samples  im2col ms  direct ms     fft ms    auto  auto/best")
+    var rows: [Row] = []
+    for shape in shapes {
+      let row = try measure(shape)
+      rows.append(row)
+      print(Self.line(row))
+    }
+    let far = rows.filter { $0.loss > Self.bar }.count
+    let worst = rows.map { $0.loss }.max() ?? .nan
+    print(
+      "\nauto exceeds \(Self.bar) times the best in \(far) of \(rows.count) rows, "
+        + "\(Self.fixed(worst, digits: 2)) at most")
+  }
+
+  private func measure(_ shape: Shape) throws -> Row {
+    var random = SeededGenerator(seed: UInt64(1000 * shape.image + shape.filter))
+    let size = [shape.samples, shape.channels, shape.image, shape.image]
+    let images = Tensor(
+      shape: size, elements: (0..<size.reduce(1, *)).map { _ in random.normal() })
     let geometry = try PatchGeometry(
-      imageHeight: image, imageWidth: image, filterHeight: filter, filterWidth: filter)
-    let entries = Self.filterCount * geometry.patchDimension
-    let weights = Matrix(
-      rows: Self.filterCount, columns: geometry.patchDimension,
+      channels: shape.channels, imageHeight: shape.image, imageWidth: shape.image,
+      filterHeight: shape.filter, filterWidth: shape.filter)
+    let entries = shape.filterCount * geometry.patchDimension
+    var filters = Matrix(
+      rows: shape.filterCount, columns: geometry.patchDimension,
       elements: (0..<entries).map { _ in random.normal() })
-    var seconds: [ConvolutionBackend: Double] = [:]
-    for backend in Self.backends {
-      let layer = try ConvolutionLayer(images: tensor, geometry: geometry, backend: backend)
-      seconds[backend] = try shortestPass(layer, weights) / Double(samples)
+    let layers = try Self.backends.map {
+      try ConvolutionLayer(images: images, geometry: geometry, backend: $0)
     }
     let auto = try ConvolutionLayer(
-      images: tensor, geometry: geometry, filterCountHint: Self.filterCount)
-    return Row(
-      image: image, filter: filter, samples: samples, seconds: seconds, picked: auto.backend)
-  }
-
-  /// The shortest of several passes, after one that fills caches and plans.
-  private func shortestPass(_ layer: ConvolutionLayer, _ filters: Matrix) throws -> Double {
-    var responses = try layer.responses(of: filters)
-    _ = try layer.adjoint(responses)
-    let clock = ContinuousClock()
-    let start = clock.now
-    var shortest = Double.infinity
-    var count = 0
-    while count < repetitions.least || (clock.now - start) / .seconds(1) < repetitions.seconds {
-      // Another scale each time, so that no spectrum of a filter is reused.
-      var scaled = filters
-      scaled.elements[0] += Double(count)
-      let time = try clock.measure {
-        try layer.writeResponses(of: scaled, into: &responses)
-        _ = try layer.adjoint(responses)
+      images: images, geometry: geometry, filterCountHint: shape.filterCount)
+    var responses = try layers[0].responses(of: filters)
+    var seconds = [Double](repeating: .infinity, count: layers.count)
+    for round in 0..<rounds {
+      for (index, layer) in layers.enumerated() {
+        for _ in 0..<(round == 0 ? 1 : 2) {
+          // Other filters each time, so that no spectrum of a filter is reused.
+          filters.elements[0] += 1
+          let start = Clocks.thread
+          try layer.writeResponses(of: filters, into: &responses)
+          _ = try layer.adjoint(responses)
+          seconds[index] = min(seconds[index], (Clocks.thread - start) / Double(shape.samples))
+        }
       }
-      shortest = min(shortest, time / .seconds(1))
-      count += 1
     }
-    return shortest
+    let times = Dictionary(uniqueKeysWithValues: zip(Self.backends, seconds))
+    return Row(shape: shape, seconds: times, picked: auto.backend)
   }
 
   private static func line(_ row: Row) -> String {
-    let numbers =
-      [row.image, row.filter, row.samples].map { String($0) }
-      + backends.map { fixed((row.seconds[$0] ?? .nan) * 1e3, digits: 4) }
-      + [ConvolutionBackend.im2col, .direct].map { fixed(row.ratio($0), digits: 2) }
-    let cells = zip(numbers, [5, 7, 8, 11, 11, 11, 12, 12]).map { text, width in
-      String(repeating: " ", count: max(1, width - text.count)) + text
-    }
-    return cells.joined() + "  " + row.picked.rawValue
+    let shape = row.shape
+    let cells = [
+      padded("\(shape.channels)", 3), padded("\(shape.image)", 6), padded("\(shape.filter)", 7),
+      padded("\(shape.filterCount)", 4), padded("\(shape.samples)", 8),
+    ]
+    let times = backends.map { padded(fixed((row.seconds[$0] ?? .nan) * 1e3, digits: 4), 11) }
+    return (cells + times).joined() + padded(row.picked.rawValue, 8)
+      + padded(fixed(row.loss, digits: 2), 11)
   }
 
-  private static func csv(_ row: Row) -> String {
-    let times = backends.map { fixed((row.seconds[$0] ?? .nan) * 1e3, digits: 4) }
-    let ratios = [ConvolutionBackend.im2col, .direct].map { fixed(row.ratio($0), digits: 3) }
-    let cells = ["\(row.image)", "\(row.filter)", "\(row.samples)"] + times + ratios
-    return cells.joined(separator: ",") + "," + row.picked.rawValue
+  private static func padded(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(1, width - text.count)) + text
   }
 
   /// A number with a fixed count of decimals.

@@ -1,0 +1,1 @@
+../Enumeration/Clocks.swift
