@@ -51,7 +51,7 @@ struct SpectrumTiles: Sendable, Equatable {
   /// Products and copies of a point, and reading or writing a response, in units of one radix-4 pass per point.
   private static let (pointEffort, outputEffort) = (2.5, 6.0)
 
-  /// The tiles that cost least for a number of samples.
+  /// The tiles that cost least, whatever the number of samples, so that a sample has the same bits in every batch.
   init(_ layout: PatchLayout, samples: Int) {
     let geometry = layout.geometry
     let isCircular = geometry.padding == .circular
@@ -65,8 +65,7 @@ struct SpectrumTiles: Sendable, Equatable {
     let widths = horizontal.lengths.map {
       ($0, horizontal.served(by: $0), SpectrumPlan.effort($0))
     }
-    let outputs = Self.outputEffort * Double(samples * geometry.patchesPerSample)
-    var best: (rows: Int, columns: Int, effort: Double) = (1, 1, .infinity)
+    var best: (rows: Int, columns: Int, tile: Double, perSample: Double) = (1, 1, 0, .infinity)
     for (height, servedRows, passesDown) in heights {
       let down = (vertical.outputs + servedRows - 1) / servedRows
       for (width, servedColumns, passesAcross) in widths {
@@ -76,14 +75,16 @@ struct SpectrumTiles: Sendable, Equatable {
           Double(height * width) * (Self.pointEffort + passesDown)
           + Double(servedRows * width) * passesAcross
         let tile = passes * Self.missPenalty(height * width)
-        let effort = Double(samples * down * across + 1) * tile + outputs
-        if effort < best.effort { best = (height, width, effort) }
+        let perSample = Double(down * across) * tile
+        if perSample < best.perSample { best = (height, width, tile, perSample) }
       }
     }
-    (rows, columns, effort) = best
+    (rows, columns) = (best.rows, best.columns)
     outputRows = vertical.served(by: rows)
     outputColumns = horizontal.served(by: columns)
     down = (vertical.outputs + outputRows - 1) / outputRows
     across = (horizontal.outputs + outputColumns - 1) / outputColumns
+    let outputs = Self.outputEffort * Double(samples * geometry.patchesPerSample)
+    effort = Double(samples * down * across + 1) * best.tile + outputs
   }
 }
