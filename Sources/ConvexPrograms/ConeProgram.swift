@@ -51,6 +51,9 @@ public struct ConeProgram: Sendable {
   /// Number of cones `P`.
   public var coneCount: Int { given?.patterns.count ?? cones.count }
 
+  /// Whether no cone constrains its block, so that blocks `w_b` are not needed.
+  package var isFree: Bool { given == nil && cones.allSatisfy { $0.facets.rows == 0 } }
+
   /// Patch dimension `h`.
   public var patchDimension: Int { problem.geometry.patchDimension }
 

@@ -41,22 +41,43 @@ extension AugmentedLagrangian {
     _ program: GatedProgram, lambda: Double, from start: Matrix? = nil,
     limits: SolveLimits = SolveLimits(), observer: TraceObserver = { _ in }
   ) -> FISTA.Solution {
-    guard Self.supports(program), let map = program.composite.map as? DenseFeatureMap else {
+    var sigma: Double?
+    return solve(
+      program.composite.with(lambda: lambda), of: program.problem, from: start, sigma: &sigma,
+      limits: limits, observer: observer)
+  }
+
+  /// Minimizes a program over some of the gates of a problem, with a step size from a solve nearby.
+  ///
+  /// - Parameters:
+  ///   - program: Dense features of the gates, and a group norm.
+  ///   - problem: The problem.
+  ///   - start: First point of shape `[P h, 1]`; zero unless told.
+  ///   - sigma: First step size, nil for a small one; then the one that the next round would have taken.
+  ///   - limits: Gap to reach and limits; `iterations` counts rounds.
+  ///   - observer: Receives a line per round.
+  /// - Returns: A point of shape `[P h, 1]`, otherwise as for cones.
+  /// - Precondition: The program of all gates is supported.
+  package func solve(
+    _ program: CompositeProgram, of problem: TrainingProblem, from start: Matrix?,
+    sigma: inout Double?, limits: SolveLimits, observer: TraceObserver
+  ) -> FISTA.Solution {
+    guard let map = program.map as? DenseFeatureMap, program.regularizer is GroupNorm else {
       preconditionFailure("AugmentedLagrangian: expected one output and one window")
     }
-    let (count, h) = (program.gates?.rows ?? 1, program.problem.geometry.patchDimension)
-    var problem = program.problem
-    problem.lambda = lambda
+    let (count, h) = (program.regularizer.blockCount, problem.geometry.patchDimension)
+    var problem = problem
+    problem.lambda = program.lambda
     let free = ActivationCone(normals: Matrix(rows: 0, columns: h))
     let cones = ConeProgram(
       problem: problem, cones: [ActivationCone](repeating: free, count: count),
       features: map.features, cellCount: count)
-    // A block is the difference of a positive and a negative part, of which an optimum needs one.
+    // Cones are the whole space, so that blocks `v_b` do without their `w_b`.
     var point = cones.zero
     if let start {
       for e in start.elements.indices { point.elements[e] = start.elements[e] }
     }
-    let solution = solve(cones, from: point, limits: limits, observer: observer)
+    let solution = solve(cones, from: point, sigma: &sigma, limits: limits, observer: observer)
     let size = count * h
     let weights = (0..<size).map {
       solution.point.elements[$0] - solution.point.elements[size + $0]

@@ -49,8 +49,26 @@ public struct AugmentedLagrangian: Sendable {
     _ program: ConeProgram, from start: Matrix? = nil, limits: SolveLimits = SolveLimits(),
     observer: TraceObserver = { _ in }
   ) -> FISTA.Solution {
+    var sigma: Double?
+    return solve(program, from: start, sigma: &sigma, limits: limits, observer: observer)
+  }
+
+  /// Minimizes a program over its cells, with a step size from a solve nearby.
+  ///
+  /// - Parameters:
+  ///   - program: The program; its strength must be positive.
+  ///   - start: A point of the cones, shape `[2 P h, 1]`; zero unless told.
+  ///   - sigma: First step size, nil for a small one; then the one that the next round would have taken.
+  ///   - limits: Gap to reach and limits; `iterations` counts rounds.
+  ///   - observer: Receives a line per round.
+  /// - Returns: As without a step size.
+  package func solve(
+    _ program: ConeProgram, from start: Matrix?, sigma: inout Double?, limits: SolveLimits,
+    observer: TraceObserver
+  ) -> FISTA.Solution {
     let watch = Stopwatch()
-    var state = LagrangianState(program, start: start ?? program.zero)
+    var state = LagrangianState(program, start: start ?? program.zero, sigma: sigma)
+    defer { sigma = state.sigma }
     var best: FISTA.Solution?
     var (leastGap, quietRounds) = (Double.infinity, 0)
     while true {

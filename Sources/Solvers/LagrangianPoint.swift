@@ -79,7 +79,7 @@ struct LagrangianPoint {
     into proximal: inout [Double]
   ) -> [Int] {
     let h = program.patchDimension
-    let blocks = 2 * program.coneCount
+    let blocks = (program.isFree ? 1 : 2) * program.coneCount
     let threshold = sigma * program.problem.lambda
     var isActive = [Bool](repeating: false, count: blocks)
     proximal.withUnsafeMutableBufferPointer { proximal in

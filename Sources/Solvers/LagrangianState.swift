@@ -6,14 +6,21 @@ struct LagrangianState {
   private(set) var round = 0
   private var x: Matrix
   private var predictions: Matrix
-  private var sigma: Double
+  /// Step size of the next round.
+  private(set) var sigma: Double
   private let leastSigma: Double
   /// Projections on given cells with what they know of earlier ones; nil where cones have facets.
   private let projections: CellProjections?
   /// Largest `sigma lambda`, in lengths of the longest block.
   private var largestRatio = 1e6
 
-  init(_ program: ConeProgram, start: Matrix) {
+  /// The state before the first round.
+  ///
+  /// - Parameters:
+  ///   - program: The program.
+  ///   - start: First center.
+  ///   - first: First step size; ten over the largest curvature of a block unless told.
+  init(_ program: ConeProgram, start: Matrix, sigma first: Double?) {
     x = start
     projections = program.cellProjections()
     predictions = program.predictions(of: start)
@@ -27,8 +34,8 @@ struct LagrangianState {
       }
     }
     let curvature = program.problem.loss.smoothness * (squares.max() ?? 0)
-    sigma = curvature > 0 ? 10 / curvature : 1
-    leastSigma = sigma
+    leastSigma = curvature > 0 ? 10 / curvature : 1
+    sigma = max(leastSigma, first ?? leastSigma)
   }
 
   /// Number of blocks of the center that are not zero.

@@ -27,7 +27,8 @@ public struct RegularizationPath: Sendable {
     public let status: SolveStatus
     /// Relative gap that the solver measured or, for ReLU, estimated; the certifier decides.
     public let estimatedGap: Double
-    /// Proximal steps times blocks they ran over, for gated and linear networks; rounds of cell generation for ReLU.
+    /// Proximal steps, or rounds of Newton steps, times blocks they ran over, for gated and linear networks; rounds of cell
+    /// generation for ReLU.
     public let work: Int
     /// Cones or arcs that the solver's own search over all cells looked at.
     public let pricedNodeCount: Int
@@ -37,6 +38,8 @@ public struct RegularizationPath: Sendable {
     public let isZero: [Bool]?
     /// Weights of the program `[d, c]`; nil for ReLU.
     package let weights: Matrix?
+    /// Step size with which `AugmentedLagrangian` goes on from here; nil for other solvers.
+    package let stepSize: Double?
   }
 
   /// The problem; its strength is not used.
@@ -106,7 +109,7 @@ public struct RegularizationPath: Sendable {
       status: .solved, estimatedGap: 0, work: 0, pricedNodeCount: 0,
       blockCount: program == nil ? nil : 0,
       isZero: program.map { [Bool](repeating: true, count: $0.gates?.rows ?? 1) },
-      weights: program?.composite.zero)
+      weights: program?.composite.zero, stepSize: nil)
   }
 
   /// The solution at a strength, started from another one.
@@ -132,7 +135,7 @@ public struct RegularizationPath: Sendable {
     return Point(
       lambda: lambda, network: run.network, objective: run.objective, status: run.status,
       estimatedGap: run.estimatedGap, work: run.rounds, pricedNodeCount: run.pricedNodeCount,
-      blockCount: nil, isZero: nil, weights: nil)
+      blockCount: nil, isZero: nil, weights: nil, stepSize: nil)
   }
 
   private func problem(at lambda: Double) -> TrainingProblem {
@@ -152,6 +155,8 @@ public struct RegularizationPath: Sendable {
     var state = (status: SolveStatus.solved, work: 0, largest: 0, share: 0.5)
     // Dual norms move by about the step of lambda: the strong rule, which only chooses the order.
     let near = lambda - max(0, previous.lambda - lambda)
+    let usesNewton = AugmentedLagrangian.isPreferred(for: program)
+    var stepSize = previous.stepSize
     let active = screening.nonzeroBlocks(of: weights)
     var working = Set(known.norms.indices.filter { active[$0] || known.norms[$0] >= near })
     while known.relativeGap > limits.relativeGap {
@@ -179,9 +184,14 @@ public struct RegularizationPath: Sendable {
       var inner = limits
       inner.relativeGap = state.share * limits.relativeGap
       inner.seconds = limits.seconds - watch.seconds
-      let solution = GatedSolver().solve(
-        screening.restricted(to: blocks, lambda: lambda),
-        from: screening.rows(of: blocks, in: weights), limits: inner, observer: observer)
+      let restricted = screening.restricted(to: blocks, lambda: lambda)
+      let first = screening.rows(of: blocks, in: weights)
+      let solution =
+        usesNewton
+        ? AugmentedLagrangian().solve(
+          restricted, of: problem, from: first, sigma: &stepSize, limits: inner,
+          observer: observer)
+        : GatedSolver().solve(restricted, from: first, limits: inner, observer: observer)
       state.work += max(1, solution.iterations) * blocks.count
       state.largest = max(state.largest, blocks.count)
       weights = screening.expanded(solution.point, of: blocks)
@@ -195,7 +205,8 @@ public struct RegularizationPath: Sendable {
     return Point(
       lambda: lambda, network: network, objective: problem(at: lambda).objective(of: network),
       status: state.status, estimatedGap: known.relativeGap, work: state.work,
-      pricedNodeCount: 0, blockCount: state.largest, isZero: known.isZero, weights: weights)
+      pricedNodeCount: 0, blockCount: state.largest, isZero: known.isZero, weights: weights,
+      stepSize: usesNewton ? stepSize : nil)
   }
 }
 
