@@ -61,19 +61,14 @@ extension TrainingCheckpoint {
   /// Remembers a state of a program over gates.
   func keep(_ state: GatedSolver.Checkpoint, of program: CompositeProgram) {
     keep {
-      let count = max(1, program.regularizer.blockCount)
-      let size = state.point.elements.count / count
-      let active = (0..<count).count { b in
-        state.point.elements[b * size..<(b + 1) * size].contains { $0 != 0 }
-      }
-      return State(
+      State(
         tensors: [(name: "point", matrix: state.point)],
         counts: [state.iterations, state.proximalSteps, state.pruningSteps, state.series],
         numbers: [state.relativeGap],
         summary: Summary(
           method: "proximal steps and descents over gates", round: state.series,
           objective: program.objective(at: state.point), estimatedGap: state.relativeGap,
-          neuronCount: active))
+          neuronCount: program.nonzeroBlocks(of: state.point).count { $0 }))
     }
   }
 }

@@ -70,6 +70,15 @@ public struct CompositeProgram: Sendable {
   /// The weights that are all zero, shape `[d, c]`.
   public var zero: Matrix { Matrix(rows: map.featureCount, columns: loss.outputCount) }
 
+  /// Whether each block of a point is nonzero.
+  package func nonzeroBlocks(of point: Matrix) -> [Bool] {
+    let count = max(1, regularizer.blockCount)
+    let size = point.elements.count / count
+    return (0..<count).map { b in
+      point.elements[b * size..<(b + 1) * size].contains { $0 != 0 }
+    }
+  }
+
   /// `L(A V) + lambda R(V)`.
   public func objective(at weights: Matrix) -> Double {
     loss.value(at: map.predictions(of: weights)) + lambda * regularizer.value(weights)

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Convolution by patch extraction (im2col) and a dense matrix product.
-struct PatchEngine: ConvolutionEngine {
+struct PatchEngine: BlockedPatchEngine {
   let layout: PatchLayout
   let padded: [Double]
   /// All patches, when they fit within the budget.
@@ -21,33 +21,7 @@ struct PatchEngine: ConvolutionEngine {
     }
   }
 
-  func responses(
-    filters: UnsafePointer<Double>, count m: Int, samples: Range<Int>,
-    into responses: UnsafeMutablePointer<Double>, workspace: inout ConvolutionWorkspace
-  ) {
-    let h = layout.geometry.patchDimension
-    forEachBlock(samples, workspace) { row, rows, patches in
-      BLAS.gemm(
-        .plain, .transposed, m: rows, n: m, k: h, patches, lda: h, filters, ldb: h,
-        responses + row * m, ldc: m)
-    }
-  }
-
-  func accumulateAdjoint(
-    cotangent: UnsafePointer<Double>, count m: Int, samples: Range<Int>,
-    into gradient: UnsafeMutablePointer<Double>, workspace: inout ConvolutionWorkspace
-  ) {
-    let h = layout.geometry.patchDimension
-    forEachBlock(samples, workspace) { row, rows, patches in
-      BLAS.gemm(
-        .transposed, .plain, m: m, n: h, k: rows, cotangent + row * m, lda: m, patches, ldb: h,
-        beta: 1, gradient, ldc: h)
-    }
-  }
-
-  /// Calls `body` with the first row (counted from the start of the range), the number of rows and the patches of
-  /// consecutive blocks.
-  private func forEachBlock(
+  func forEachBlock(
     _ samples: Range<Int>, _ workspace: ConvolutionWorkspace,
     _ body: (Int, Int, UnsafePointer<Double>) -> Void
   ) {

@@ -2,38 +2,12 @@ import Tensors
 
 /// Convolution by patch extraction and a dense matrix product, of samples that are read in every pass.
 ///
-/// The same arithmetic in the same order as `PatchEngine`, so that results have the same bits.
-struct StreamedEngine: ConvolutionEngine {
+/// Blocks are those of `PatchEngine`, so that results have the same bits.
+struct StreamedEngine: BlockedPatchEngine {
   let layout: PatchLayout
   let source: any SampleSource
 
-  func responses(
-    filters: UnsafePointer<Double>, count m: Int, samples: Range<Int>,
-    into responses: UnsafeMutablePointer<Double>, workspace: inout ConvolutionWorkspace
-  ) {
-    let h = layout.geometry.patchDimension
-    forEachBlock(samples, workspace) { row, rows, patches in
-      BLAS.gemm(
-        .plain, .transposed, m: rows, n: m, k: h, patches, lda: h, filters, ldb: h,
-        responses + row * m, ldc: m)
-    }
-  }
-
-  func accumulateAdjoint(
-    cotangent: UnsafePointer<Double>, count m: Int, samples: Range<Int>,
-    into gradient: UnsafeMutablePointer<Double>, workspace: inout ConvolutionWorkspace
-  ) {
-    let h = layout.geometry.patchDimension
-    forEachBlock(samples, workspace) { row, rows, patches in
-      BLAS.gemm(
-        .transposed, .plain, m: m, n: h, k: rows, cotangent + row * m, lda: m, patches, ldb: h,
-        beta: 1, gradient, ldc: h)
-    }
-  }
-
-  /// Calls `body` with the first row (counted from the start of the range), the number of rows and the patches of
-  /// consecutive blocks.
-  private func forEachBlock(
+  func forEachBlock(
     _ samples: Range<Int>, _ workspace: ConvolutionWorkspace,
     _ body: (Int, Int, UnsafePointer<Double>) -> Void
   ) {

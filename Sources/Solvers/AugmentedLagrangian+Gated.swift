@@ -79,11 +79,10 @@ extension AugmentedLagrangian {
     }
     let solution = solve(cones, from: point, sigma: &sigma, limits: limits, observer: observer)
     let size = count * h
-    let weights = (0..<size).map {
-      solution.point.elements[$0] - solution.point.elements[size + $0]
-    }
     return FISTA.Solution(
-      point: Matrix(rows: size, columns: 1, elements: weights), objective: solution.objective,
+      point: Matrix(
+        rows: size, columns: 1, elements: Array(solution.point.elements.prefix(size))),
+      objective: solution.objective,
       lowerBound: solution.lowerBound, iterations: solution.iterations, status: solution.status)
   }
 }

@@ -156,22 +156,5 @@ public struct FISTA: Sendable {
         lowerBound: program.dualValue(gradient: gradient, dualNorm: dualNorm),
         iterations: iteration, status: .iterationLimit)
     }
-
-    private static func extrapolate(_ a: Matrix, _ b: Matrix, _ factor: Double) -> Matrix {
-      guard factor != 0 else { return a }
-      var result = a
-      result.elements.withUnsafeMutableBufferPointer { out in
-        b.elements.withUnsafeBufferPointer { b in
-          for i in 0..<out.count { out[i] += factor * (out[i] - b[i]) }
-        }
-      }
-      return result
-    }
-
-    private static func difference(_ a: Matrix, _ b: Matrix) -> Matrix {
-      var result = a
-      BLAS.add(-1, b.elements, to: &result.elements)
-      return result
-    }
   }
 }

@@ -18,17 +18,17 @@ package struct FactoredDescent {
   private let featureCount: Int
   /// Passes over the features; nil where the Gram matrix is known.
   private var passes: FactoredPasses?
-  package let loss: any Loss
+  private let loss: any Loss
   /// `A' A` and `A' Y`, where they are known.
   let normal: GramFeatureMap?
-  package let lambda: Double
+  let lambda: Double
   let threads: Int
   let shape: BlockNuclearNorm
   private(set) var factors: [FactoredRows.Factor] = []
   /// Filters to start from, shape `[filterCount, h]`.
   private var start: [Double] = []
   /// Output weights to start from, shape `[width, c]`.
-  package private(set) var startWeights: [Double] = []
+  private var startWeights: [Double] = []
 
   /// Number of features of the factored program, `a` per filter.
   package var width: Int { filterCount * shape.windowCount }

@@ -72,19 +72,4 @@ struct GramState: ProximalState {
       lowerBound: max(0, s * (slope - 0.5 * s * bend)), iterations: iteration,
       status: .iterationLimit)
   }
-
-  private static func extrapolate(_ a: Matrix, _ b: Matrix, _ factor: Double) -> Matrix {
-    guard factor != 0 else { return a }
-    var result = a
-    for i in result.elements.indices {
-      result.elements[i] += factor * (result.elements[i] - b.elements[i])
-    }
-    return result
-  }
-
-  private static func difference(_ a: Matrix, _ b: Matrix) -> Matrix {
-    var result = a
-    BLAS.add(-1, b.elements, to: &result.elements)
-    return result
-  }
 }

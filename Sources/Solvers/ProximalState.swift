@@ -42,7 +42,7 @@ extension ProximalState {
           TraceRow(
             phase: phase, iteration: iteration, seconds: watch.seconds,
             objective: current.objective, lowerBound: current.lowerBound,
-            neuronCount: activeBlockCount(measured.point, program)))
+            neuronCount: program.nonzeroBlocks(of: measured.point).count { $0 }))
         let status: SolveStatus? =
           isDone
           ? .solved
@@ -58,11 +58,22 @@ extension ProximalState {
     }
   }
 
-  private func activeBlockCount(_ point: Matrix, _ program: CompositeProgram) -> Int {
-    let count = max(1, program.regularizer.blockCount)
-    let size = point.elements.count / count
-    return (0..<count).count { b in
-      point.elements[b * size..<(b + 1) * size].contains { $0 != 0 }
+  /// `a + factor (a - b)`.
+  static func extrapolate(_ a: Matrix, _ b: Matrix, _ factor: Double) -> Matrix {
+    guard factor != 0 else { return a }
+    var result = a
+    result.elements.withUnsafeMutableBufferPointer { out in
+      b.elements.withUnsafeBufferPointer { b in
+        for i in 0..<out.count { out[i] += factor * (out[i] - b[i]) }
+      }
     }
+    return result
+  }
+
+  /// `a - b`.
+  static func difference(_ a: Matrix, _ b: Matrix) -> Matrix {
+    var result = a
+    BLAS.add(-1, b.elements, to: &result.elements)
+    return result
   }
 }

@@ -157,7 +157,7 @@ public struct RegularizationPath: Sendable {
     let near = lambda - max(0, previous.lambda - lambda)
     let usesNewton = AugmentedLagrangian.isPreferred(for: program)
     var stepSize = previous.stepSize
-    let active = screening.nonzeroBlocks(of: weights)
+    let active = program.composite.nonzeroBlocks(of: weights)
     var working = Set(known.norms.indices.filter { active[$0] || known.norms[$0] >= near })
     while known.relativeGap > limits.relativeGap {
       if let interruption = limits.interruption(since: watch) {
@@ -207,16 +207,5 @@ public struct RegularizationPath: Sendable {
       status: state.status, estimatedGap: known.relativeGap, work: state.work,
       pricedNodeCount: 0, blockCount: state.largest, isZero: known.isZero, weights: weights,
       stepSize: usesNewton ? stepSize : nil)
-  }
-}
-
-extension BlockScreening {
-  /// Whether each block of a point is nonzero.
-  package func nonzeroBlocks(of point: Matrix) -> [Bool] {
-    let count = max(1, program.regularizer.blockCount)
-    let size = point.elements.count / count
-    return (0..<count).map { b in
-      point.elements[b * size..<(b + 1) * size].contains { $0 != 0 }
-    }
   }
 }

@@ -64,7 +64,7 @@ struct RegularizationPathTests {
         at: lambda, from: last, limits: SolveLimits(relativeGap: 1e-5, iterations: 200_000))
       let tight = FISTA().solve(
         composite(program, lambda), limits: SolveLimits(relativeGap: 1e-11, iterations: 100_000))
-      let nonzero = screening.nonzeroBlocks(of: tight.point)
+      let nonzero = screening.program.nonzeroBlocks(of: tight.point)
       for isZero in [loose.isZero, last.isZero ?? []] {
         let wrong = zip(isZero, nonzero).contains { $0 && $1 }
         #expect(!wrong)
