@@ -17,7 +17,8 @@ public struct Trainer: Sendable {
   public let maximumSeconds: Double
   /// Asked between steps; true ends training with `Interrupted`.
   public let isInterrupted: @Sendable () -> Bool
-  /// Folder in which cell generation keeps its state and goes on from; nil for none.
+  /// Folder in which cell generation, or the proximal solver of gated and linear networks, keeps its state and goes on from;
+  /// nil for none.
   public var checkpoint: String?
   /// Least seconds between two states that are written there.
   public var checkpointInterval = 30.0
@@ -224,7 +225,7 @@ public struct Trainer: Sendable {
       }
     }
     let composite = program.composite.with(lambda: cells.lambda)
-    let states = try states(of: problem, images, from: start)
+    let states = try states(of: problem, images, program, from: start)
     // The certifier subtracts rounding margins, so the solver aims a little lower.
     let inner = limits(gap: 0.9 * configuration.gap, iterations: 1_000_000, of: states)
     let first = try start.map { try program.point(from: $0) }
@@ -401,11 +402,13 @@ public struct Trainer: Sendable {
 
   /// The folder that keeps the states of a run, if one was asked for.
   private func states(
-    of problem: TrainingProblem, _ images: any SampleSource, from start: Network?
+    of problem: TrainingProblem, _ images: any SampleSource, _ program: GatedProgram? = nil,
+    from start: Network?
   ) throws -> TrainingCheckpoint? {
     try checkpoint.map {
       try TrainingCheckpoint(
-        folder: $0, configuration: configuration, problem: problem, images: images, start: start,
+        folder: $0, configuration: configuration, problem: problem, images: images,
+        program: program, start: start,
         interval: checkpointInterval)
     }
   }

@@ -45,8 +45,10 @@ final class TrainingCheckpoint {
     let lambda: Double
     let loss: String
     let samples: Int
-    /// Fingerprint of images and targets.
+    /// Fingerprint of images, targets and gates.
     let data: String
+    /// How the features of gates are kept; nil for cell generation.
+    let features: String?
     /// Fingerprint of the network to start from; empty without one.
     let start: String
   }
@@ -56,7 +58,7 @@ final class TrainingCheckpoint {
   /// - Throws: `InputError` of kind `access` when it cannot be made.
   init(
     folder: String, configuration: TrainingConfiguration, problem: TrainingProblem,
-    images: any SampleSource, start: Network?, interval: Double
+    images: any SampleSource, program: GatedProgram?, start: Network?, interval: Double
   ) throws {
     (self.folder, self.interval) = (folder, interval)
     let zero = Matrix(rows: problem.sampleCount, columns: problem.outputCount)
@@ -65,11 +67,13 @@ final class TrainingCheckpoint {
       print.add(images.batch(first..<min(images.sampleCount, first + 1024)).elements)
     }
     print.add(problem.loss.gradient(at: zero).elements)
+    if let gates = program?.gates { print.add(gates.elements) }
     var startPrint = Fingerprint()
     if let start { startPrint.add(start.filters.elements + start.outputWeights.elements) }
     identity = Identity(
       version: Package.version, configuration: configuration, lambda: problem.lambda,
       loss: problem.loss.name, samples: problem.sampleCount, data: print.text,
+      features: program?.storage.rawValue,
       start: start == nil ? "" : startPrint.text)
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -180,9 +184,10 @@ final class TrainingCheckpoint {
       ("lambda \(other.lambda)", other.lambda != identity.lambda),
       ("\(other.loss) loss", other.loss != identity.loss),
       (
-        "other images or targets",
+        "other images, targets or gates",
         other.data != identity.data || other.samples != identity.samples
-      ), ("another start", other.start != identity.start),
+      ), ("other --features", other.features != identity.features),
+      ("another start", other.start != identity.start),
     ]
     return "a run of " + parts.filter(\.1).map(\.0).joined(separator: ", ")
   }

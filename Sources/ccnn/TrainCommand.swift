@@ -62,49 +62,48 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     let configuration = try checkedConfiguration()
-    guard !memory.isGiven else { return try trainStreaming(configuration) }
-    let inputs = try data.load(isSignal: configuration.filter.isSignal, seed: common.seed)
+    let isSignal = configuration.filter.isSignal
+    if memory.isGiven {
+      let settings = memory.settings
+      let inputs = try data.open(isSignal: isSignal, seed: common.seed, memory: settings.limit)
+      try train(configuration, inputs.train.labels, data: data.describe(inputs)) {
+        trainer, start, progress, observer in
+        try trainer.train(
+          streaming: inputs, memory: settings, from: start,
+          choosing: { progress.note("ccnn: \($0)") }, observer: observer)
+      }
+    } else {
+      let inputs = try data.load(isSignal: isSignal, seed: common.seed)
+      try train(configuration, inputs.train.labels, data: data.describe(inputs)) {
+        trainer, start, _, observer in
+        try trainer.train(on: inputs, from: start, observer: observer)
+      }
+    }
+  }
+
+  /// Trains as the flags say, whoever holds the samples, and reports the result.
+  private func train(
+    _ configuration: TrainingConfiguration, _ labels: Labels, data: String,
+    _ body: (Trainer, Model?, Progress, TraceObserver) throws -> (
+      model: Model, result: TrainingResult
+    )
+  ) throws {
     let startModel = try start.map { try Model(contentsOf: $0) }
-    let isQuiet = common.quiet
-    let progress = Progress(isSilent: isQuiet, limit: common.maxSeconds)
-    warn(about: inputs, progress)
+    let progress = Progress(isSilent: common.quiet, limit: common.maxSeconds)
+    warn(about: labels, progress)
     var trainer = common.interruptibleTrainer(configuration)
     trainer.checkpoint = checkpoint
     if let checkpointSeconds { trainer.checkpointInterval = checkpointSeconds }
     var rows: [TraceRow] = []
     let keepsTrace = trace != nil
     let (model, result) = try interruptible(progress, kept: checkpoint) {
-      try trainer.train(on: inputs, from: startModel) { row in
+      try body(trainer, startModel, progress) { row in
         if keepsTrace { rows.append(row) }
         progress.show(row, target: gap)
       }
     }
     progress.finishLine()
-    try report(model, result, rows, data: data.describe(inputs))
-  }
-
-  /// Trains within a limit of memory, or by another kind of features than the default.
-  private func trainStreaming(_ configuration: TrainingConfiguration) throws {
-    let settings = memory.settings
-    let inputs = try data.open(
-      isSignal: configuration.filter.isSignal, seed: common.seed, memory: settings.limit)
-    let startModel = try start.map { try Model(contentsOf: $0) }
-    let progress = Progress(isSilent: common.quiet, limit: common.maxSeconds)
-    warn(about: inputs.train.labels, progress)
-    let trainer = common.interruptibleTrainer(configuration)
-    var rows: [TraceRow] = []
-    let keepsTrace = trace != nil
-    let (model, result) = try interruptible(progress) {
-      try trainer.train(
-        streaming: inputs, memory: settings, from: startModel,
-        choosing: { progress.note("ccnn: \($0)") }
-      ) { row in
-        if keepsTrace { rows.append(row) }
-        progress.show(row, target: gap)
-      }
-    }
-    progress.finishLine()
-    try report(model, result, rows, data: data.describe(inputs))
+    try report(model, result, rows, data: data)
   }
 
   /// Writes what was asked for and prints the table.

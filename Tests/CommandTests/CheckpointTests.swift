@@ -58,6 +58,28 @@ struct CheckpointTests {
     #expect(relu.code == 65, "\(relu.error)")
   }
 
+  @Test func aGatedRunWithinALimitOfMemoryGoesOnToTheSameBits() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let flags = [
+      "--activation", "gated", "--cells", "sample:2", "--gap", "1e-9", "--memory", "1GiB",
+      "--features",
+    ]
+    #expect(try train(flags + ["streamed", "--output", "plain.safetensors"], in: folder).code == 0)
+    let keep = ["--checkpoint", "run", "--checkpoint-seconds", "0"]
+    let short = try train(flags + ["streamed", "--max-seconds", "2e-3"] + keep, in: folder)
+    #expect(short.code == 0, "\(short.error)")
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path("run"))
+    #expect(files.sorted() == ["checkpoint.safetensors", "run.json"])
+    let output = try train(flags + ["streamed", "--output", "m.safetensors"] + keep, in: folder)
+    #expect(output.code == 0, "\(output.error)")
+    #expect(try folder.bytes("m.safetensors") == folder.bytes("plain.safetensors"))
+    let other = try train(flags + ["float"] + keep, in: folder)
+    #expect(other.code == 65)
+    #expect(other.error.contains("other --features"), "\(other.error)")
+  }
+
   @Test func otherRunsAndDamagedStatesAreRefused() throws {
     let folder = try Folder()
     defer { folder.remove() }
