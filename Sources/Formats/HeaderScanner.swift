@@ -1,4 +1,4 @@
-/// A cursor over the text header of a binary file, for the small grammars of NPY and safetensors.
+/// A cursor over the text header of a binary file, for the small grammars of NPY and safetensors, and over JSON.
 struct HeaderScanner {
   private let bytes: [UInt8]
   private let path: String
@@ -11,6 +11,9 @@ struct HeaderScanner {
     self.offset = range.lowerBound
     self.end = range.upperBound
   }
+
+  /// Sets the cursor to a place that the caller has read up to.
+  mutating func move(to place: Int) { offset = min(place, end) }
 
   /// The next byte that is not white space, which the cursor then stands on.
   mutating func next() -> UInt8? {
