@@ -11,12 +11,30 @@ extension Chart {
   ///   positive, or one on an axis of names belongs to none.
   public func svg(width: Int = 720, height: Int = 420) throws -> String {
     precondition(width >= 320 && height >= 200, "svg: \(width) x \(height) pixels are too few")
+    return try drawing(width, height).document
+  }
+
+  /// The chart as an element of a page that has `Markup.chartStyle`.
+  ///
+  /// - Parameters:
+  ///   - id: What the identifiers of title and text alternative begin with.
+  ///   - className: Class of the element.
+  ///   - width: Width in pixels, at least 320.
+  ///   - height: Height in pixels of what is above the legend, at least 200.
+  /// - Returns: The element.
+  /// - Throws: As `svg(width:height:)`.
+  func embedded(id: String, className: String, width: Int, height: Int) throws -> String {
+    var drawing = try drawing(width, height)
+    (drawing.left, drawing.top) = (74, 12)
+    return drawing.element(id: id, className: className)
+  }
+
+  private func drawing(_ width: Int, _ height: Int) throws -> ChartDrawing {
     try check()
     let points = series.flatMap(\.points)
     let x = ChartScale(horizontal, covering: points.map(\.x))
     let y = ChartScale(vertical, covering: points.map(\.y))
-    let drawing = ChartDrawing(chart: self, x: x, y: y, width: width, height: height)
-    return drawing.document
+    return ChartDrawing(chart: self, x: x, y: y, width: width, height: height)
   }
 
   private func check() throws {
@@ -54,9 +72,11 @@ private struct ChartDrawing {
   let width: Int
   let height: Int
 
-  private var left: Double { 78 }
+  /// Pixels beside the vertical axis.
+  var left = 78.0
+  /// Pixels above the plot.
+  var top = 44.0
   private var right: Double { Double(width) - 18 }
-  private var top: Double { 44 }
   private var bottom: Double { Double(height) - 54 }
   /// Pixels for a name of the legend and its mark; letters are about 7 wide.
   private var legendWidth: Int { 40 + 7 * (chart.series.map(\.name.count).max() ?? 0) }
@@ -71,34 +91,23 @@ private struct ChartDrawing {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(width) \(fullHeight)\" "
         + "width=\"\(width)\" height=\"\(fullHeight)\" role=\"img\" "
         + "aria-label=\"\(title)\">",
-      "<title>\(title)</title>", "<desc>\(summary)</desc>", style,
+      "<title>\(title)</title>", "<desc>\(summary)</desc>",
+      "<style>\(Markup.chartStyle)</style>",
       "<rect class=\"paper\" width=\"\(width)\" height=\"\(fullHeight)\"/>",
       text(chart.title, left, 26, "title"), axes, lines, legend, "</svg>",
     ]
     return parts.joined(separator: "\n") + "\n"
   }
 
-  /// Colors that differ in lightness too, for light pages, and lighter ones for dark pages.
-  private static let light = [
-    "#0b62a4", "#c2410c", "#15803d", "#7e22ce", "#a16207", "#be185d", "#0e7490", "#4b5563",
-  ]
-  private static let dark = [
-    "#6cb6ff", "#fb923c", "#4ade80", "#c084fc", "#facc15", "#f472b6", "#22d3ee", "#9ca3af",
-  ]
-
-  private var style: String {
-    func rules(_ colors: [String], paper: String, ink: String, grid: String) -> String {
-      let series = colors.enumerated().map { index, color in
-        ".s\(index){stroke:\(color)}.m\(index){fill:\(color)}"
-      }
-      return ".paper{fill:\(paper)}text{fill:\(ink)}.axis{stroke:\(ink)}.grid{stroke:\(grid)}"
-        + series.joined()
-    }
-    let light = rules(Self.light, paper: "#ffffff", ink: "#1f2937", grid: "#e5e7eb")
-    let dark = rules(Self.dark, paper: "#111827", ink: "#e5e7eb", grid: "#374151")
-    return "<style>text{font:13px system-ui,sans-serif}.title{font-size:16px;font-weight:600}"
-      + ".line{fill:none;stroke-width:2}.grid,.axis{stroke-width:1}" + light
-      + "@media (prefers-color-scheme:dark){\(dark)}</style>"
+  /// The drawing inside a page, whose heading is above it.
+  func element(id: String, className: String) -> String {
+    let parts = [
+      "<svg viewBox=\"0 0 \(width) \(fullHeight)\" width=\"\(width)\" height=\"\(fullHeight)\" "
+        + "class=\"\(className)\" role=\"img\" aria-labelledby=\"\(id)t \(id)d\">",
+      "<title id=\"\(id)t\">\(escaped(chart.title))</title>",
+      "<desc id=\"\(id)d\">\(escaped(chart.summary))</desc>", axes, lines, legend, "</svg>",
+    ]
+    return parts.joined(separator: "\n") + "\n"
   }
 
   private func horizontalPixel(_ value: Double) -> Double {
@@ -116,12 +125,19 @@ private struct ChartDrawing {
       parts.append(line(left, pixel, right, pixel, "grid"))
       parts.append(text(tick.label, left - 8, pixel + 4, "tick", anchor: "end"))
     }
+    var labelEnd = -Double.infinity
     for tick in x.ticks {
       let pixel = horizontalPixel(tick.value)
+      // Letters are about 7 wide; labels that would touch the one before are left out.
+      let half = 3.5 * Double(tick.label.count)
+      let isShown = pixel - half > labelEnd + 4
+      if isShown { labelEnd = pixel + half }
       if chart.horizontal.categories.isEmpty {
         parts.append(line(pixel, top, pixel, bottom, "grid"))
       }
-      parts.append(text(tick.label, pixel, bottom + 18, "tick", anchor: "middle"))
+      if isShown {
+        parts.append(text(tick.label, pixel, bottom + 18, "tick", anchor: "middle"))
+      }
     }
     parts.append(line(left, bottom, right, bottom, "axis"))
     parts.append(line(left, top, left, bottom, "axis"))
@@ -136,7 +152,7 @@ private struct ChartDrawing {
 
   private var lines: String {
     chart.series.enumerated().map { index, series in
-      let color = index % Self.light.count
+      let color = index % Markup.lightColors.count
       let pixels = series.points.map { (horizontalPixel($0.x), verticalPixel($0.y)) }
       var parts = ["<g><title>\(escaped(series.name))</title>"]
       if series.style != .points, pixels.count > 1 {
@@ -162,7 +178,7 @@ private struct ChartDrawing {
 
   /// A mark whose shape tells series apart without color.
   private func mark(_ index: Int, _ px: Double, _ py: Double) -> String {
-    let (color, size) = (index % Self.light.count, 4.5)
+    let (color, size) = (index % Markup.lightColors.count, 4.5)
     func polygon(_ corners: [(Double, Double)]) -> String {
       let points = corners.map { "\(number(px + $0.0)),\(number(py + $0.1))" }
       return "<polygon class=\"m\(color)\" points=\"\(points.joined(separator: " "))\"/>"
@@ -192,20 +208,5 @@ private struct ChartDrawing {
 
   private func number(_ value: Double) -> String { String(format: "%.1f", value) }
 
-  private func escaped(_ words: String) -> String {
-    var result = ""
-    for scalar in words.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      // XML has no other control characters than these.
-      case "\t", "\n", "\r": result += " "
-      case _ where scalar.value < 32 || (0xFFFE...0xFFFF).contains(scalar.value): result += "?"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
+  private func escaped(_ words: String) -> String { Markup.escaped(words) }
 }

@@ -53,7 +53,7 @@ package struct ChartScale: Equatable {
     return (low, high, ticks)
   }
 
-  /// Powers of ten; their multiples by 2 and 5 as well on axes of less than two decades.
+  /// Powers of ten; their multiples by 2 and 5 as well on axes of less than two decades, and equal steps on short ones.
   private static func logarithmic(_ least: Double, _ most: Double) -> (Double, Double, [Tick]) {
     let (first, last) = (log10(least), log10(most))
     let margin = last - first > 1e-9 ? 0.05 * (last - first) : 0.3
@@ -68,6 +68,13 @@ package struct ChartScale: Equatable {
         guard value.isNormal, log10(value) >= low, log10(value) <= high else { continue }
         ticks.append(Tick(value: value, label: power(value)))
       }
+    }
+    if ticks.count < 3, decades < 2 {
+      // Round numbers in equal steps tell more than the powers of ten that happen to be inside.
+      let others = linear(least, most).2.filter {
+        $0.value > 0 && log10($0.value) >= low && log10($0.value) <= high
+      }
+      if others.count > ticks.count { ticks = others }
     }
     return (low, high, ticks)
   }

@@ -2,10 +2,6 @@ import Foundation
 import Reports
 import Testing
 
-#if canImport(FoundationXML)
-  import FoundationXML
-#endif
-
 struct ChartTests {
   private static func chart(_ series: [Chart.Series]) -> Chart {
     Chart(
@@ -16,24 +12,7 @@ struct ChartTests {
 
   private static let line = Chart.Series("ours", [.init(10, 0.1), .init(100, 1), .init(1000, 12)])
 
-  /// Every element with its attributes, and all text.
-  private final class Reader: NSObject, XMLParserDelegate {
-    var elements: [(name: String, attributes: [String: String])] = []
-    var text = ""
-    func parser(
-      _ parser: XMLParser, didStartElement name: String, namespaceURI: String?,
-      qualifiedName: String?, attributes: [String: String]
-    ) { elements.append((name, attributes)) }
-    func parser(_ parser: XMLParser, foundCharacters string: String) { text += string }
-  }
-
-  private func read(_ document: String) throws -> Reader {
-    let reader = Reader()
-    let parser = XMLParser(data: Data(document.utf8))
-    parser.delegate = reader
-    #expect(parser.parse(), "\(String(describing: parser.parserError))")
-    return reader
-  }
+  private func read(_ document: String) throws -> MarkupReader { try MarkupReader(document) }
 
   @Test func documentHasTitleAlternativeAndAllPoints() throws {
     let reader = try read(Self.chart([Self.line]).svg())
