@@ -20,6 +20,15 @@ public struct Evaluation: Sendable, Equatable, Codable {
   /// Number of samples of each class (row) that were named each class (column).
   public let confusion: [[Int]]
 
+  /// An evaluation with all its parts.
+  init(
+    sampleCount: Int, lossName: String, loss: Finite, accuracy: Finite, r2: Finite,
+    classes: [String], confusion: [[Int]]
+  ) {
+    (self.sampleCount, self.lossName, self.loss) = (sampleCount, lossName, loss)
+    (self.accuracy, self.r2, self.classes, self.confusion) = (accuracy, r2, classes, confusion)
+  }
+
   /// Compares predictions with labels.
   ///
   /// - Parameters:

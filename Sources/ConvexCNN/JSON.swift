@@ -13,6 +13,22 @@ package enum JSON {
     return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
   }
 
+  /// The text of an object with `details` as its last key, each part of them in one line.
+  ///
+  /// - Parameters:
+  ///   - value: A value that is written as an object.
+  ///   - details: What a report shows beside it; absent parts are null.
+  /// - Returns: JSON whose first lines are those of `value` alone.
+  /// - Throws: `EncodingError` when a number is infinite or not a number.
+  package static func text(of value: some Encodable, details: RunDetails) throws -> String {
+    let parts = [
+      ("data", try line(of: details.data)), ("predictions", try line(of: details.predictions)),
+      ("trace", try line(of: details.trace)), ("weights", try line(of: details.weights)),
+    ]
+    let lines = parts.map { "    \"\($0.0)\" : \($0.1)" }.joined(separator: ",\n")
+    return try text(of: value).dropLast(3) + ",\n  \"details\" : {\n\(lines)\n  }\n}\n"
+  }
+
   /// The text of a value in one line.
   static func line(of value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
