@@ -122,7 +122,7 @@ struct BaselineCommand: ParsableCommand {
       learningRate: learningRate ?? 0.01, momentum: momentum ?? 0.9, seed: common.seed,
       dropout: dropout)
     var rows: [TraceRow] = []
-    let keepsTrace = trace != nil
+    let keepsTrace = trace != nil || common.json != nil
     let (study, best) = try interruptible(progress) {
       try trainer.baseline(
         on: inputs, settings: settings, seedCount: seeds, certifies: certify, reference: solved,
@@ -134,7 +134,12 @@ struct BaselineCommand: ParsableCommand {
       }
     }
     progress.finishLine()
-    let json = try common.json.map { _ in try JSON.text(of: study) }
+    let json = try common.json.map { _ in
+      try JSON.text(
+        of: study,
+        details: RunDetails(
+          data: StreamedData(inputs), standardize: configuration.standardize, trace: rows))
+    }
     let drawing = try chart.map { _ in try study.gapChart.svg() }
     if let output { try best.write(to: output) }
     if let drawing { try Outputs.write(drawing, to: chart) }

@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import ConvexCNN
+import Reports
 
 /// `ccnn certify`.
 struct CertifyCommand: ParsableCommand {
@@ -61,6 +62,11 @@ struct CertifyCommand: ParsableCommand {
         + "point (ReLU, linear pooling)."))
   var ownCells = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Write a page about the network for a browser, which loads nothing.", valueName: "file.html"))
+  var report: String?
+
   @Option(help: convolutionHelp)
   var convolution: ConvolutionBackend = .auto
 
@@ -89,7 +95,9 @@ struct CertifyCommand: ParsableCommand {
         advice: "A file is checked by itself.")
     }
     try problems.throwIfAny()
-    try Outputs.check([("--json", common.json), ("--multipliers", multipliers)])
+    try Outputs.check([
+      ("--json", common.json), ("--multipliers", multipliers), ("--report", report),
+    ])
     let network = try Model(contentsOf: model)
     try requireBound(of: network)
     try requireMultipliers(of: network)
@@ -114,7 +122,7 @@ struct CertifyCommand: ParsableCommand {
       throw Failure(code: 130, message: "interrupted during certify; nothing was written.")
     }
     if let written { try Outputs.write(written, to: multipliers) }
-    try report(result, isEstablished, data: data.describe(inputs))
+    try finish(network, result, isEstablished, StreamedData(inputs), data.describe(inputs))
   }
 
   /// Certifies within a limit of memory.
@@ -126,13 +134,23 @@ struct CertifyCommand: ParsableCommand {
     let (result, isEstablished) = try network.certified(
       streaming: inputs, memory: limit.bytes, lambda: lambda,
       targetGap: gap ?? network.configuration.gap, threads: common.threadCount)
-    try report(result, isEstablished, data: data.describe(inputs))
+    try finish(network, result, isEstablished, inputs, data.describe(inputs))
   }
 
-  private func report(
-    _ result: TrainingResult, _ isEstablished: Bool, data: String
+  /// Writes what was asked for, prints the table, and checks the gap.
+  private func finish(
+    _ model: Model, _ result: TrainingResult, _ isEstablished: Bool, _ samples: StreamedData,
+    _ data: String
   ) throws {
-    if let json = common.json { try Outputs.write(try JSON.text(of: result), to: json) }
+    if common.json != nil || report != nil {
+      let json = try JSON.text(
+        of: result,
+        details: RunDetails(
+          of: model, on: samples, trace: [], memory: limit.bytes, threads: common.threadCount))
+      let page = try report.map { _ in try ReportPage.html(of: json, named: common.json) }
+      if let page { try Outputs.write(page, to: report) }
+      try Outputs.write(json, to: common.json)
+    }
     if !common.quiet, common.json != "-" {
       print(result.table(title: "ccnn certify", data: data), terminator: "")
     }

@@ -94,7 +94,7 @@ struct PathCommand: ParsableCommand {
       }
     }
     progress.finishLine()
-    try write(study, models)
+    try write(study, models, inputs)
     if !common.quiet, common.json != "-" {
       print(study.table(data: data.describe(inputs)), terminator: "")
     }
@@ -125,8 +125,11 @@ struct PathCommand: ParsableCommand {
     }
   }
 
-  private func write(_ study: PathStudy, _ models: [Model]) throws {
-    let json = try JSON.text(of: study)
+  private func write(_ study: PathStudy, _ models: [Model], _ inputs: Dataset) throws {
+    let json = try JSON.text(
+      of: study,
+      details: RunDetails(
+        data: StreamedData(inputs), standardize: study.model.standardize, trace: []))
     if let output {
       let drawing = try study.chart.svg()
       try OutputFolder.write(to: output) { path in

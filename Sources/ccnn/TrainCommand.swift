@@ -1,5 +1,6 @@
 import ArgumentParser
 import ConvexCNN
+import Reports
 
 /// `ccnn train`.
 struct TrainCommand: ParsableCommand {
@@ -37,7 +38,9 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Write the solver's trace.", valueName: "file.csv"))
   var trace: String?
 
-  @Option(help: ArgumentHelp("HTML report; refused in this version.", valueName: "file.html"))
+  @Option(
+    help: ArgumentHelp(
+      "Write a page about the run for a browser, which loads nothing.", valueName: "file.html"))
   var report: String?
 
   @Option(
@@ -66,7 +69,7 @@ struct TrainCommand: ParsableCommand {
     if memory.isGiven {
       let settings = memory.settings
       let inputs = try data.open(isSignal: isSignal, seed: common.seed, memory: settings.limit)
-      try train(configuration, inputs.train.labels, data: data.describe(inputs)) {
+      try train(configuration, inputs, data: data.describe(inputs)) {
         trainer, start, progress, observer in
         try trainer.train(
           streaming: inputs, memory: settings, from: start,
@@ -74,7 +77,7 @@ struct TrainCommand: ParsableCommand {
       }
     } else {
       let inputs = try data.load(isSignal: isSignal, seed: common.seed)
-      try train(configuration, inputs.train.labels, data: data.describe(inputs)) {
+      try train(configuration, StreamedData(inputs), data: data.describe(inputs)) {
         trainer, start, _, observer in
         try trainer.train(on: inputs, from: start, observer: observer)
       }
@@ -83,19 +86,19 @@ struct TrainCommand: ParsableCommand {
 
   /// Trains as the flags say, whoever holds the samples, and reports the result.
   private func train(
-    _ configuration: TrainingConfiguration, _ labels: Labels, data: String,
+    _ configuration: TrainingConfiguration, _ samples: StreamedData, data: String,
     _ body: (Trainer, Model?, Progress, TraceObserver) throws -> (
       model: Model, result: TrainingResult
     )
   ) throws {
     let startModel = try start.map { try Model(contentsOf: $0) }
     let progress = Progress(isSilent: common.quiet, limit: common.maxSeconds)
-    warn(about: labels, progress)
+    warn(about: samples.train.labels, progress)
     var trainer = common.interruptibleTrainer(configuration)
     trainer.checkpoint = checkpoint
     if let checkpointSeconds { trainer.checkpointInterval = checkpointSeconds }
     var rows: [TraceRow] = []
-    let keepsTrace = trace != nil
+    let keepsTrace = trace != nil || needsDetails
     let (model, result) = try interruptible(progress, kept: checkpoint) {
       try body(trainer, startModel, progress) { row in
         if keepsTrace { rows.append(row) }
@@ -103,14 +106,20 @@ struct TrainCommand: ParsableCommand {
       }
     }
     progress.finishLine()
-    try report(model, result, rows, data: data)
+    let details =
+      try needsDetails
+      ? RunDetails(
+        of: model, on: samples, trace: rows, memory: memory.settings.limit,
+        threads: common.threadCount) : nil
+    try write(model, result, rows, details)
+    try report(result, data: data)
   }
 
-  /// Writes what was asked for and prints the table.
-  private func report(
-    _ model: Model, _ result: TrainingResult, _ rows: [TraceRow], data: String
-  ) throws {
-    try write(model, result, rows)
+  /// Whether the result goes where it may be looked at closely.
+  private var needsDetails: Bool { common.json != nil || report != nil }
+
+  /// Prints the table and checks what was required.
+  private func report(_ result: TrainingResult, data: String) throws {
     if !common.quiet, common.json != "-" {
       print(result.table(title: "ccnn train", data: data), terminator: "")
     }
@@ -146,11 +155,6 @@ struct TrainCommand: ParsableCommand {
     }
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     problems.check("--max-cells", maxCells, atLeast: 1)
-    if let report {
-      problems.add(
-        "--report", value: report, expected: "no value in this version",
-        advice: "Leave the flag out.")
-    }
     problems.check("--checkpoint-seconds", checkpointSeconds, "a number >= 0") { $0 >= 0 }
     if checkpointSeconds != nil, checkpoint == nil {
       problems.require("--checkpoint with --checkpoint-seconds")
@@ -173,7 +177,7 @@ struct TrainCommand: ParsableCommand {
     }
     try problems.throwIfAny()
     try Outputs.check([
-      ("--output", output), ("--json", common.json), ("--trace", trace),
+      ("--output", output), ("--json", common.json), ("--trace", trace), ("--report", report),
     ])
     configuration.gap = gap
     configuration.maximumCells = maxCells
@@ -191,11 +195,16 @@ struct TrainCommand: ParsableCommand {
     }
   }
 
-  private func write(_ model: Model, _ result: TrainingResult, _ rows: [TraceRow]) throws {
-    let json = try common.json.map { _ in try JSON.text(of: result) }
+  private func write(
+    _ model: Model, _ result: TrainingResult, _ rows: [TraceRow], _ details: RunDetails?
+  ) throws {
+    let json = try details.map { try JSON.text(of: result, details: $0) }
+    let page = try report.flatMap { _ in json }
+      .map { try ReportPage.html(of: $0, named: common.json) }
     if let output { try model.write(to: output) }
     if let trace { try Outputs.write(traceText(rows), to: trace) }
-    if let json { try Outputs.write(json, to: common.json) }
+    if let page { try Outputs.write(page, to: report) }
+    if common.json != nil, let json { try Outputs.write(json, to: common.json) }
   }
 }
 

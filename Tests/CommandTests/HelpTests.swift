@@ -18,7 +18,7 @@ struct HelpTests {
       "certify",
       [
         "model", "images", "labels", "dataset", "bound", "max-seconds", "lambda", "gap", "json",
-        "convolution", "threads", "memory",
+        "convolution", "threads", "memory", "report",
       ]
     ),
     (
@@ -75,6 +75,7 @@ struct HelpTests {
       "canonicalize",
       ["output", "form", "balance", "tolerance", "probes", "seed", "threads", "json", "quiet"]
     ),
+    ("report", ["output", "title"]),
     ("distance", ["tolerance", "max-cells", "json", "quiet"]),
     (
       "import",

@@ -45,7 +45,7 @@ struct UsageTests {
     (["--filter-rank", "5"], "from 1 to the patch dimension 4"),
     (["--filter-rank", "2", "--activation", "linear"], "no value with linear"),
     (["--all-samples"], "--dataset with --all-samples"),
-    (["--report", "r.html"], "--report"),
+    (["--report", "m.safetensors"], "--report: expected another file than --output"),
     (["--checkpoint-seconds", "3"], "--checkpoint with --checkpoint-seconds"),
     (["--dataset", "digits"], "--images"),
     (["--dataset", "digit"], "Did you mean digits?"),
