@@ -32,16 +32,17 @@ ifdef CCNN_STRICT
   STRICT := --scratch-path .build-check --explicit-target-dependency-import-check error
 endif
 
-.PHONY: help train build test check lint bench bench-peers docs install setup mpi mpi-test
+.PHONY: help train build test check lint bench bench-peers docs install setup mpi mpi-test browser report-test
 
 help:
-	@echo 'make train    build, train a network on the digits, leave model, JSON and trace in runs/'
+	@echo 'make train    build, train a network on the digits, leave model, JSON, trace and report in runs/'
 	@echo 'make test     build and run all tests'
 	@echo 'make check    lint, then all tests with warnings and undeclared imports as errors'
 	@echo 'make bench    measure the three convolution backends (about a minute)'
 	@echo 'make bench-peers  compare with CVXPY, PyTorch, pyscnn, adelie in a virtual environment'
 	@echo 'make mpi      build the tool for several processes (.build-mpi/release/ccnn); needs Open MPI'
 	@echo 'make mpi-test  train with 1, 2 and 4 processes, kill one, resume; compare with one process'
+	@echo 'make report-test  read reports in a headless Chromium and compare them with their JSON'
 	@echo 'make docs     write the API documentation to docs/ as a web site'
 	@echo 'make install  install bin/ccnn and share/convexcnn under PREFIX ($(PREFIX)); honours DESTDIR'
 	@echo 'make setup    only install what the package needs (Debian, Ubuntu), or say what to install'
@@ -49,7 +50,8 @@ help:
 train: build
 	@mkdir -p runs
 	.build/release/ccnn train $(TRAIN_FLAGS) \
-	  --output runs/digits.safetensors --json runs/digits.json --trace runs/digits.csv
+	  --output runs/digits.safetensors --json runs/digits.json --trace runs/digits.csv \
+	  --report runs/digits.html
 
 build: setup
 	swift build -c release --product ccnn
@@ -89,6 +91,16 @@ mpi: setup
 
 mpi-test: mpi
 	Tests/MPI/run.sh .build-mpi/release/ccnn
+
+# A browser and Python for the test of reports, where there are none yet.
+browser report-test: APT_PACKAGES += $(if $(shell command -v python3),,python3) \
+  $(if $(shell command -v chromium || command -v google-chrome),,chromium)
+
+browser: setup
+
+# CCNN names a tool that is built already, for example .build-check/release/ccnn.
+report-test: $(if $(CCNN),setup,build)
+	python3 Tests/Browser/report.py $(or $(CCNN),.build/release/ccnn)
 
 docs: setup
 	CCNN_DOCS=1 swift package --scratch-path .build-docs --allow-writing-to-directory docs \
