@@ -77,6 +77,42 @@ public struct Picture: Sendable, Equatable {
     self.init(width: width, height: 2 * half, bytes: bytes)
   }
 
+  /// The image with every pixel as a square of pixels.
+  ///
+  /// - Parameter factor: Pixels of the square in each direction, at least 1.
+  /// - Returns: The larger image.
+  public func magnified(by factor: Int) -> Picture {
+    var result: [UInt8] = []
+    for row in 0..<height {
+      let wide = (0..<width).flatMap { column -> [UInt8] in
+        let pixel = bytes[4 * (row * width + column)..<4 * (row * width + column + 1)]
+        return (0..<factor).flatMap { _ in pixel }
+      }
+      for _ in 0..<factor { result += wide }
+    }
+    return Picture(width: factor * width, height: factor * height, bytes: result)
+  }
+
+  /// Images beside each other, with lines of gray between them.
+  ///
+  /// - Parameters:
+  ///   - pictures: At least one image, all of the same height.
+  ///   - gap: Pixels of each line.
+  /// - Returns: One image.
+  public static func joined(_ pictures: [Picture], gap: Int) -> Picture {
+    let height = pictures[0].height
+    let line = [UInt8]((0..<gap).flatMap { _ in [128, 128, 128, 255] as [UInt8] })
+    var bytes: [UInt8] = []
+    for row in 0..<height {
+      for (index, picture) in pictures.enumerated() {
+        let first = 4 * row * picture.width
+        bytes += (index > 0 ? line : []) + picture.bytes[first..<first + 4 * picture.width]
+      }
+    }
+    let width = pictures.reduce(gap * (pictures.count - 1)) { $0 + $1.width }
+    return Picture(width: width, height: height, bytes: bytes)
+  }
+
   /// The image as a PNG file.
   public var png: [UInt8] {
     var rows: [UInt8] = []

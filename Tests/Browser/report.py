@@ -124,9 +124,9 @@ LOOKS = """(() => {
     shown: charts.map(c => [...c.querySelectorAll('svg')].filter(visible).length),
     text: Math.min(...[...document.querySelectorAll('p,dt,dd,th,td,a,summary,figcaption')]
       .filter(visible).map(e => ink(e, 'color'))),
-    letters: Math.min(...letters.map(e => ink(e, 'fill'))),
-    size: Math.min(...letters.map(size)), cut: boxes,
-    lines: Math.min(...[...document.querySelectorAll('polyline.line')].filter(visible)
+    letters: Math.min(21, ...letters.map(e => ink(e, 'fill'))),
+    size: Math.min(99, ...letters.map(size)), cut: boxes,
+    lines: Math.min(21, ...[...document.querySelectorAll('polyline.line')].filter(visible)
       .map(e => ink(e, 'stroke'))),
   }; })()"""
 

@@ -34,6 +34,22 @@ struct PictureTests {
     #expect(picture.bytes == [1, 3, 5, 255, 2, 4, 6, 255])
   }
 
+  @Test func picturesAreMagnifiedAndJoined() {
+    let left = Picture(brightness: [1, 2], width: 1, height: 2)
+    let right = Picture(brightness: [3, 4], width: 1, height: 2)
+    let both = Picture.joined([left, right], gap: 1)
+    func reds(_ picture: Picture) -> [UInt8] {
+      stride(from: 0, to: picture.bytes.count, by: 4).map { picture.bytes[$0] }
+    }
+    #expect(both.width == 3 && both.height == 2)
+    #expect(reds(both) == [1, 128, 3, 2, 128, 4])
+    let large = right.magnified(by: 2)
+    #expect(large.width == 2 && large.height == 4)
+    #expect(reds(large) == [3, 3, 3, 3, 4, 4, 4, 4])
+    #expect(Picture.joined([left], gap: 5) == left)
+    #expect(left.magnified(by: 1) == left)
+  }
+
   /// Bars stand on the middle: up for positive numbers, down for negative ones, as long as the largest allows.
   @Test func signalsBecomeBars() {
     let picture = Picture(bars: [1, -0.5, 0])

@@ -14,13 +14,16 @@ extension ResultFile {
     let limit = min(neuronLimit, max(1, weightLimit / max(1, perNeuron)))
     let neurons = try all.prefix(limit).map { try ShownNeuron($0, layout) }
     let count = try node.member("neuronCount")?.whole() ?? all.count
+    let channels =
+      layout.shape[0] > 1
+      ? " The \(layout.shape[0]) channels of a filter are beside each other." : ""
     var blocks: [ReportPage.Block] = [
       .text(
         "Each picture is a filter above its output weights: orange above zero, blue below, as "
           + "strong as the entry is large in its own neuron. Output weights have a row per pooled "
           + "window (\(layout.windowCount)) and a column per output (\(layout.outputCount)). Below are "
           + "the neuron's number in the model file and its mass, the norm of the filter times the "
-          + "norm of its output weights.")
+          + "norm of its output weights.\(channels)")
     ]
     if neurons.count < count {
       blocks.append(
@@ -135,20 +138,21 @@ struct ShownNeuron {
       return ReportPage.Figure.Image(
         picture, alternative: words, width: max(72, picture.width), height: picture.height)
     }
-    let columns = channels * (width + 1) - 1
-    var pixels = [Double](repeating: 0, count: columns * height)
-    for c in 0..<channels {
-      for y in 0..<height {
-        for x in 0..<width {
-          pixels[y * columns + c * (width + 1) + x] = values[(c * height + y) * width + x]
-        }
-      }
+    let scale = values.map { abs($0) }.max() ?? 0
+    let planes = (0..<channels).map { c in
+      Picture(
+        signed: Array(values[c * height * width..<(c + 1) * height * width]), width: width,
+        height: height, scale: scale)
     }
-    let picture = Picture(
-      signed: pixels, width: columns, height: height, scale: values.map { abs($0) }.max() ?? 0)
     let cell = max(2, min(28, 84 / max(height, width)))
+    guard channels > 1 else {
+      return ReportPage.Figure.Image(
+        planes[0], alternative: words, width: cell * width, height: cell * height)
+    }
+    let factor = min(8, cell)
+    let joined = Picture.joined(planes.map { $0.magnified(by: factor) }, gap: 2)
     return ReportPage.Figure.Image(
-      picture, alternative: words, width: cell * columns, height: cell * height)
+      joined, alternative: words, width: joined.width * cell / factor, height: cell * height)
   }
 
   private func range(_ values: [Double]) -> String {

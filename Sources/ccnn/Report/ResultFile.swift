@@ -114,7 +114,8 @@ struct ResultFile {
   private func facts() throws -> [ReportPage.Fact] {
     let names = [
       ("objective", "Objective"), ("best", "Best objective"), ("median", "Median objective"),
-      ("lowerBound", "Lower bound"), ("relativeGap", "Relative gap"), ("loss", "Loss"),
+      ("lowerBound", "Lower bound"), ("relativeGap", "Relative gap"),
+      ("estimatedGap", "Estimated gap, not proven"), ("loss", "Loss"),
       ("lambda", "Lambda"), ("lambdaMax", "Lambda max"), ("neuronCount", "Neurons"),
       ("cellCount", "Cells"), ("neuronsBefore", "Neurons before"),
       ("neuronsAfter", "Neurons after"), ("searchCount", "Searches"),
