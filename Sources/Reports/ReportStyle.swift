@@ -89,8 +89,8 @@ enum ReportStyle {
     body{max-width:none;padding:0;font-size:10pt}
     .scroll{overflow:visible}
     details::details-content{content-visibility:visible;display:block}
-    section,figure,.chart,tr{break-inside:avoid}
-    main>section{break-inside:auto}
+    figure,.facts,tr{break-inside:avoid}
+    h2,h3,summary,caption{break-after:avoid}
     *{print-color-adjust:exact}
     """
 }

@@ -212,6 +212,9 @@ def check_page(browser, path, screenshots):
     printed = browser.evaluate("[getComputedStyle(document.querySelector('nav')).display,"
                                "getComputedStyle(document.body).color]")
     expect(printed == ["none", "rgb(31, 41, 55)"], f"{name}: printed {printed}")
+    hidden = browser.evaluate("[...document.querySelectorAll('details table')]"
+                              ".filter(e => !e.checkVisibility()).length")
+    expect(hidden == 0, f"{name}: {hidden} tables are not printed")
     browser.show(1280, "light")
     images = check_words(browser, name)
     stops = check_keyboard(browser, name)
