@@ -167,6 +167,31 @@ struct ReportCommandTests {
     #expect(!page.contains("left out:"))
   }
 
+  /// What is said about a path has the scope of its bounds.
+  @Test func thePageOfAPathClaimsWhatItsPointsClaim() throws {
+    let folder = try folder()
+    defer { folder.remove() }
+    try run(
+      [
+        "path", "--images", "images.npy", "--labels", "labels.npy", "--filter", "2x2",
+        "--activation", "gated", "--cells", "sample:4", "--loss", "squared", "--points", "3",
+        "--json", "p.json", "--quiet",
+      ], folder)
+    try run(["report", "p.json", "--output", "p.html"], folder)
+    let page = try text("p.html", folder)
+    let claim = try #require(page.firstMatch(of: /<p class="claim">([^<]*)</)?.output.1)
+    #expect(claim.hasPrefix("A relative gap of at most 0.001 is proven at 3 of 3 strengths."))
+    #expect(claim.contains("over the 4 cells given"))
+    #expect(page.contains(">Regularization path, 3 strengths</figcaption>"))
+    let document = try JSONValue(contentsOf: folder.path("p.json"))
+    let found = numbers(page)
+    for (key, value) in found {
+      let expected = digits(document, key)
+      #expect(value == expected, "\(key)")
+    }
+    #expect(found.contains { $0.key == "points[2].objective" })
+  }
+
   @Test func aNameIsInert() throws {
     let folder = try folder()
     defer { folder.remove() }

@@ -106,8 +106,10 @@ struct ResultFile {
     let proven = try points.count {
       (try $0.number("relativeGap")?.value ?? .infinity) <= gap.value
     }
-    return "Proven at \(proven) of \(points.count) strengths: within \(gap.digits) (relative) of "
-      + "the optimum; the table has the claim of each."
+    // What a bound covers is in the claim of its point.
+    let last = try points.last?.text("claim").map { " The smallest strength: \($0)" } ?? ""
+    return "A relative gap of at most \(gap.digits) is proven at \(proven) of \(points.count) "
+      + "strengths.\(last)"
   }
 
   /// The most important numbers.
