@@ -41,43 +41,54 @@ extension AugmentedLagrangian {
     _ program: GatedProgram, lambda: Double, from start: Matrix? = nil,
     limits: SolveLimits = SolveLimits(), observer: TraceObserver = { _ in }
   ) -> FISTA.Solution {
-    var sigma: Double?
+    var progress = LagrangianProgress()
     return solve(
-      program.composite.with(lambda: lambda), of: program.problem, from: start, sigma: &sigma,
-      limits: limits, observer: observer)
+      program.composite.with(lambda: lambda), of: program.problem, from: start,
+      progress: &progress, limits: limits, observer: observer)
   }
 
   /// Minimizes a program over some of the gates of a problem, with a step size from a solve nearby.
   ///
   /// - Parameters:
-  ///   - program: Dense features of the gates, and a group norm.
+  ///   - program: Features of the gates, dense or masked, and a group norm.
   ///   - problem: The problem.
   ///   - start: First point of shape `[P h, 1]`; zero unless told.
-  ///   - sigma: First step size, nil for a small one; then the one that the next round would have taken.
+  ///   - progress: The first step size, if there is one; then the one that the next round would have taken.
   ///   - limits: Gap to reach and limits; `iterations` counts rounds.
   ///   - observer: Receives a line per round.
   /// - Returns: A point of shape `[P h, 1]`, otherwise as for cones.
   /// - Precondition: The program of all gates is supported.
   package func solve(
     _ program: CompositeProgram, of problem: TrainingProblem, from start: Matrix?,
-    sigma: inout Double?, limits: SolveLimits, observer: TraceObserver
+    progress: inout LagrangianProgress, limits: SolveLimits, observer: TraceObserver
   ) -> FISTA.Solution {
-    guard let map = program.map as? DenseFeatureMap, program.regularizer is GroupNorm else {
+    let count = program.regularizer.blockCount
+    let dense = program.map as? DenseFeatureMap
+    let masked =
+      program.map as? MaskedFeatureMap
+      ?? dense.flatMap { MaskedFeatureMap($0, blockCount: count) }
+    if let masked {
+      return solve(
+        MaskedLagrangian(masked, loss: program.loss, lambda: program.lambda), from: start,
+        progress: &progress, limits: limits, observer: observer)
+    }
+    guard let dense, program.regularizer is GroupNorm else {
       preconditionFailure("AugmentedLagrangian: expected one output and one window")
     }
-    let (count, h) = (program.regularizer.blockCount, problem.geometry.patchDimension)
+    let h = problem.geometry.patchDimension
     var problem = problem
     problem.lambda = program.lambda
     let free = ActivationCone(normals: Matrix(rows: 0, columns: h))
     let cones = ConeProgram(
       problem: problem, cones: [ActivationCone](repeating: free, count: count),
-      features: map.features, cellCount: count)
+      features: dense.features, cellCount: count)
     // Cones are the whole space, so that blocks `v_b` do without their `w_b`.
     var point = cones.zero
     if let start {
       for e in start.elements.indices { point.elements[e] = start.elements[e] }
     }
-    let solution = solve(cones, from: point, sigma: &sigma, limits: limits, observer: observer)
+    let solution = solve(
+      ConeLagrangian(cones), from: point, progress: &progress, limits: limits, observer: observer)
     let size = count * h
     return FISTA.Solution(
       point: Matrix(
@@ -85,4 +96,15 @@ extension AugmentedLagrangian {
       objective: solution.objective,
       lowerBound: solution.lowerBound, iterations: solution.iterations, status: solution.status)
   }
+}
+
+/// What runs of `AugmentedLagrangian` on programs nearby leave to each other.
+package struct LagrangianProgress: Sendable {
+  /// Step size of the next round; nil for a small one.
+  package var stepSize: Double?
+  /// Newton systems solved so far.
+  package var systemCount = 0
+
+  /// Progress of no run.
+  package init(stepSize: Double? = nil) { self.stepSize = stepSize }
 }

@@ -49,30 +49,35 @@ public struct AugmentedLagrangian: Sendable {
     _ program: ConeProgram, from start: Matrix? = nil, limits: SolveLimits = SolveLimits(),
     observer: TraceObserver = { _ in }
   ) -> FISTA.Solution {
-    var sigma: Double?
-    return solve(program, from: start, sigma: &sigma, limits: limits, observer: observer)
+    var progress = LagrangianProgress()
+    return solve(
+      ConeLagrangian(program), from: start, progress: &progress, limits: limits, observer: observer)
   }
 
-  /// Minimizes a program over its cells, with a step size from a solve nearby.
+  /// Minimizes a program, with a step size from a solve nearby.
   ///
   /// - Parameters:
   ///   - program: The program; its strength must be positive.
-  ///   - start: A point of the cones, shape `[2 P h, 1]`; zero unless told.
-  ///   - sigma: First step size, nil for a small one; then the one that the next round would have taken.
+  ///   - start: A point; zero unless told.
+  ///   - progress: The first step size, if there is one; then the one that the next round would have taken.
   ///   - limits: Gap to reach and limits; `iterations` counts rounds.
   ///   - observer: Receives a line per round.
-  /// - Returns: As without a step size.
-  package func solve(
-    _ program: ConeProgram, from start: Matrix?, sigma: inout Double?, limits: SolveLimits,
-    observer: TraceObserver
+  /// - Returns: As for programs over cells.
+  func solve(
+    _ program: some LagrangianProgram, from start: Matrix?, progress: inout LagrangianProgress,
+    limits: SolveLimits, observer: TraceObserver
   ) -> FISTA.Solution {
     let watch = Stopwatch()
-    var state = LagrangianState(program, start: start ?? program.zero, sigma: sigma)
-    defer { sigma = state.sigma }
+    var state = LagrangianState(
+      program, start: start ?? program.zero, sigma: progress.stepSize)
+    defer {
+      progress.stepSize = state.sigma
+      progress.systemCount += state.systemCount
+    }
     var best: FISTA.Solution?
     var (leastGap, quietRounds) = (Double.infinity, 0)
     while true {
-      let measured = state.measure(program)
+      let measured = state.measure()
       let falls = measured.objective < (best?.objective ?? .infinity) * (1 - 1e-12)
       let isDone = measured.relativeGap <= limits.relativeGap
       if isDone || measured.objective <= best?.objective ?? .infinity { best = measured }
@@ -81,7 +86,7 @@ public struct AugmentedLagrangian: Sendable {
         TraceRow(
           phase: "lagrangian", iteration: state.round, seconds: watch.seconds,
           objective: current.objective, lowerBound: current.lowerBound,
-          neuronCount: state.activeBlockCount(program)))
+          neuronCount: state.activeBlockCount))
       quietRounds = measured.relativeGap < 0.5 * leastGap ? 0 : quietRounds + 1
       leastGap = min(leastGap, measured.relativeGap)
       let interruption = limits.interruption(since: watch)
@@ -96,7 +101,7 @@ public struct AugmentedLagrangian: Sendable {
           iterations: state.round, status: status)
       }
       if quietRounds > 0 { state.adapt(objectiveFalls: falls) }
-      state.step(program, newtonSteps: newtonSteps, growth: growth) {
+      state.step(newtonSteps: newtonSteps, growth: growth, until: limits.relativeGap) {
         limits.interruption(since: watch) != nil
       }
     }

@@ -34,15 +34,20 @@ package struct BlockScreening: Sendable {
 
   /// The screening of a program whose map is stored densely; nil for others.
   ///
+  /// - Parameters:
+  ///   - program: The program.
+  ///   - prefersMasks: Whether to go on with masked rows where the features have that structure.
   /// - Complexity: O(`n d^2 / P`) for `P` blocks, once for a whole path.
-  package init?(_ program: CompositeProgram) {
+  package init?(_ program: CompositeProgram, prefersMasks: Bool = false) {
     guard let map = program.map as? DenseFeatureMap else { return nil }
-    self.program = program
     let count = max(1, program.regularizer.blockCount)
+    let masked = prefersMasks ? MaskedFeatureMap(map, blockCount: count) : nil
+    self.program = CompositeProgram(
+      map: masked ?? map, loss: program.loss, regularizer: program.regularizer,
+      lambda: program.lambda)
     let size = map.featureCount / count
     blockNorms = (0..<count).map { b in
-      let block = map.features.selectingColumns(b * size..<(b + 1) * size)
-      let gram = BLAS.product(block, .transposed, block, .plain)
+      let gram = BLAS.gram(map.features.selectingColumns(b * size..<(b + 1) * size), .transposed)
       let top = (try? LAPACK.symmetricEigen(gram))?.values.last ?? .infinity
       // Rounding of the Gram matrix is far below a share of 1e-9 of its trace.
       let trace = (0..<size).reduce(0) { $0 + gram[$1, $1] }
@@ -83,9 +88,6 @@ package struct BlockScreening: Sendable {
   ///   - lambda: Strength.
   /// - Returns: The program; the identity of its blocks is their place in `blocks`.
   package func restricted(to blocks: [Int], lambda: Double) -> CompositeProgram {
-    guard let map = program.map as? DenseFeatureMap else { return program }
-    let size = map.featureCount / max(1, program.regularizer.blockCount)
-    let features = map.features.selectingColumns(of: blocks, size: size)
     let regularizer: any Regularizer =
       (program.regularizer as? BlockNuclearNorm).map {
         BlockNuclearNorm(
@@ -93,8 +95,17 @@ package struct BlockScreening: Sendable {
           windowCount: $0.windowCount, threads: $0.threads)
       } ?? GroupNorm(blockCount: blocks.count)
     return CompositeProgram(
-      map: DenseFeatureMap(features: features, threads: map.threads), loss: program.loss,
-      regularizer: regularizer, lambda: lambda)
+      map: map(of: blocks), loss: program.loss, regularizer: regularizer, lambda: lambda)
+  }
+
+  private func map(of blocks: [Int]) -> any FeatureMap {
+    if let masked = program.map as? MaskedFeatureMap { return masked.restricted(to: blocks) }
+    guard let dense = program.map as? DenseFeatureMap else {
+      preconditionFailure("BlockScreening: expected dense or masked features")
+    }
+    let size = dense.featureCount / max(1, program.regularizer.blockCount)
+    return DenseFeatureMap(
+      features: dense.features.selectingColumns(of: blocks, size: size), threads: dense.threads)
   }
 
   /// Rows of some blocks of a point, one block after the other.

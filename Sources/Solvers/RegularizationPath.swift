@@ -38,8 +38,8 @@ public struct RegularizationPath: Sendable {
     public let isZero: [Bool]?
     /// Weights of the program `[d, c]`; nil for ReLU.
     package let weights: Matrix?
-    /// Step size with which `AugmentedLagrangian` goes on from here; nil for other solvers.
-    package let stepSize: Double?
+    /// Newton systems of `AugmentedLagrangian`, and the step size with which it goes on from here; nil for other solvers.
+    package let progress: LagrangianProgress?
   }
 
   /// The problem; its strength is not used.
@@ -65,7 +65,9 @@ public struct RegularizationPath: Sendable {
     self.problem = problem
     self.program = program
     self.settings = settings
-    screening = program.flatMap { BlockScreening($0.composite) }
+    screening = program.flatMap {
+      BlockScreening($0.composite, prefersMasks: AugmentedLagrangian.isPreferred(for: $0))
+    }
   }
 
   /// Strengths that fall geometrically.
@@ -109,7 +111,7 @@ public struct RegularizationPath: Sendable {
       status: .solved, estimatedGap: 0, work: 0, pricedNodeCount: 0,
       blockCount: program == nil ? nil : 0,
       isZero: program.map { [Bool](repeating: true, count: $0.gates?.rows ?? 1) },
-      weights: program?.composite.zero, stepSize: nil)
+      weights: program?.composite.zero, progress: nil)
   }
 
   /// The solution at a strength, started from another one.
@@ -135,7 +137,7 @@ public struct RegularizationPath: Sendable {
     return Point(
       lambda: lambda, network: run.network, objective: run.objective, status: run.status,
       estimatedGap: run.estimatedGap, work: run.rounds, pricedNodeCount: run.pricedNodeCount,
-      blockCount: nil, isZero: nil, weights: nil, stepSize: nil)
+      blockCount: nil, isZero: nil, weights: nil, progress: nil)
   }
 
   private func problem(at lambda: Double) -> TrainingProblem {
@@ -156,7 +158,7 @@ public struct RegularizationPath: Sendable {
     // Dual norms move by about the step of lambda: the strong rule, which only chooses the order.
     let near = lambda - max(0, previous.lambda - lambda)
     let usesNewton = AugmentedLagrangian.isPreferred(for: program)
-    var stepSize = previous.stepSize
+    var progress = LagrangianProgress(stepSize: previous.progress?.stepSize)
     let active = program.composite.nonzeroBlocks(of: weights)
     var working = Set(known.norms.indices.filter { active[$0] || known.norms[$0] >= near })
     while known.relativeGap > limits.relativeGap {
@@ -189,7 +191,7 @@ public struct RegularizationPath: Sendable {
       let solution =
         usesNewton
         ? AugmentedLagrangian().solve(
-          restricted, of: problem, from: first, sigma: &stepSize, limits: inner,
+          restricted, of: problem, from: first, progress: &progress, limits: inner,
           observer: observer)
         : GatedSolver().solve(restricted, from: first, limits: inner, observer: observer)
       state.work += max(1, solution.iterations) * blocks.count
@@ -206,6 +208,6 @@ public struct RegularizationPath: Sendable {
       lambda: lambda, network: network, objective: problem(at: lambda).objective(of: network),
       status: state.status, estimatedGap: known.relativeGap, work: state.work,
       pricedNodeCount: 0, blockCount: state.largest, isZero: known.isZero, weights: weights,
-      stepSize: usesNewton ? stepSize : nil)
+      progress: usesNewton ? progress : nil)
   }
 }

@@ -126,6 +126,34 @@ public enum LAPACK {
     return x.transposed
   }
 
+  /// Solves `A x = b` for a symmetric positive definite matrix in its own memory.
+  ///
+  /// - Parameters:
+  ///   - matrix: Symmetric positive definite matrix of shape `[d, d]`, of which only the lower triangle is read; its
+  ///     Cholesky factor replaces it.
+  ///   - rightHandSide: Vector of length `d`.
+  /// - Returns: Vector `x` of length `d`.
+  /// - Throws: `Failure` when the matrix is not positive definite.
+  /// - Complexity: O(`d^3`) time; no memory but for the vector.
+  package static func solvePositiveDefinite(
+    overwriting matrix: inout Matrix, _ rightHandSide: [Double]
+  ) throws -> [Double] {
+    precondition(
+      matrix.rows == matrix.columns && rightHandSide.count == matrix.rows,
+      "solvePositiveDefinite: matrix \(matrix.rows) x \(matrix.columns), "
+        + "right-hand side of \(rightHandSide.count)")
+    guard matrix.rows > 0 else { return rightHandSide }
+    var x = rightHandSide
+    var (n, count, info) = (Int32(matrix.rows), Int32(1), Int32(0))
+    var (lda, ldb) = (n, n)
+    // Row-major lower is column-major upper.
+    dpotrf_("U", &n, &matrix.elements, &lda, &info, 1)
+    guard info == 0 else { throw Failure(routine: "dpotrf", info: Int(info)) }
+    dpotrs_("U", &n, &count, matrix.elements, &lda, &x, &ldb, &info, 1)
+    guard info == 0 else { throw Failure(routine: "dpotrs", info: Int(info)) }
+    return x
+  }
+
   /// Solves `A X = B` for a square matrix by LU factorisation with partial pivoting.
   ///
   /// - Parameters:

@@ -102,6 +102,18 @@ import Testing
     let found = try LAPACK.solvePositiveDefinite(gram, rightHandSide.elements)
     let distance = Matrix([found]).relativeDistance(to: Matrix([solution]))
     #expect(distance < 1e-11)
+    // In place only the lower triangle is read.
+    var lower = gram
+    for i in 0..<8 { for j in i + 1..<8 { lower[i, j] = .nan } }
+    let again = try LAPACK.solvePositiveDefinite(overwriting: &lower, rightHandSide.elements)
+    #expect(Matrix([again]).relativeDistance(to: Matrix([solution])) < 1e-11)
+    let factor = lower
+    for i in 0..<8 {
+      for j in 0...i {
+        let entry = (0...j).reduce(0) { $0 + factor[i, $1] * factor[j, $1] }
+        #expect(abs(entry - gram[i, j]) <= 1e-13 * abs(gram[i, i]))
+      }
+    }
   }
 
   @Test func anIndefiniteMatrixIsRefused() {
