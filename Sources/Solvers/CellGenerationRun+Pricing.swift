@@ -37,7 +37,9 @@ extension CellGenerationRun {
     let isInterrupted = limits.isInterrupted
     let request = PricingRequest(
       target: sufficientNorm(gradient), relativeTolerance: 1e-9,
-      starts: network.neuronCount > 0 ? network.filters : nil,
+      // A sweep of the plane passes all maxima anyway.
+      starts: network.neuronCount > 0 && problem.geometry.patchDimension > 2
+        ? network.filters : nil,
       seconds: max(0, limits.seconds - watch.seconds), threads: problem.threads,
       isInterrupted: isInterrupted)
     let pricing = oracle.price(terms.correlation(with: gradient), request)

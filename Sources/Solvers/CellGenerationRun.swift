@@ -87,6 +87,13 @@ struct CellGenerationRun {
       let none = Matrix(rows: 0, columns: problem.geometry.patchDimension)
       if status != .stalled { return (status, none) }
     }
+    if isPlanar {
+      // Rounds in the plane take milliseconds: a run goes on from their start.
+      keep?(checkpoint(quietRounds: 0))
+      if let status = try searchPlane(observer) {
+        return (status, Matrix(rows: 0, columns: problem.geometry.patchDimension))
+      }
+    }
     if resumed == nil, network.neuronCount > 0 { try improve(gap: 1e-6, observer) }
     let status = try search(quietRounds: resumed?.quietRounds ?? 0, observer)
     return (status, try finish(observer))

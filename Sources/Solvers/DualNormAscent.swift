@@ -1,3 +1,4 @@
+import Arrangements
 public import ConvexPrograms
 import Convolutions
 package import Tensors
@@ -182,7 +183,10 @@ package struct DualNormAscent: Sendable {
   }
 }
 
-/// The dual norm of the loss gradient at zero predictions (with an output bias: at the best constant), found by ascent: a lower bound of `lambdaMax` for ReLU.
+/// The dual norm of the loss gradient at zero predictions (with an output bias: at the best constant): a lower bound of `lambdaMax` for ReLU.
+///
+/// Found by ascent, and for filters of two entries by a sweep over all cells, which takes less time and is exact up to
+/// rounding.
 ///
 /// - Parameters:
 ///   - problem: A problem with ReLU activation; its `lambda` is not used.
@@ -190,7 +194,11 @@ package struct DualNormAscent: Sendable {
 /// - Returns: The largest norm found; for `lambda` above the true maximum the solution is zero.
 public func estimatedLambdaMax(_ problem: TrainingProblem, seed: UInt64 = 0) -> Double {
   let zero = Matrix(rows: problem.sampleCount, columns: problem.outputCount)
+  let dual = problem.reducedLoss.gradient(at: zero)
+  if problem.activation == .relu, problem.geometry.patchDimension == 2 {
+    return AngularSweep().price(problem.patchTerms.correlation(with: dual), PricingRequest())
+      .largestNorm
+  }
   let ascent = DualNormAscent(starts: 192, steps: 200, seed: seed)
-  return ascent.maximizers(of: problem, dual: problem.reducedLoss.gradient(at: zero)).norms.first
-    ?? 0
+  return ascent.maximizers(of: problem, dual: dual).norms.first ?? 0
 }
