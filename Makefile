@@ -11,6 +11,7 @@ TRAIN_FLAGS ?= --dataset digits --filter 3x3 --pooling average:2x2 --bias --loss
 PEERS_FLAGS ?= all --quick
 # Without --quick the comparison of convolutions takes about a quarter of an hour.
 CONVOLUTION_FLAGS ?= --quick
+INTEROP_PYTHON := Tests/Interop/.venv/bin/python
 PEERS_PYTHON := Benchmarks/.venv/bin/python
 
 APT_PACKAGES := pkg-config libfftw3-dev libopenblas-dev zlib1g-dev libpng-dev
@@ -32,7 +33,7 @@ ifdef CCNN_STRICT
   STRICT := --scratch-path .build-check --explicit-target-dependency-import-check error
 endif
 
-.PHONY: help train build test check lint bench bench-peers docs install setup mpi mpi-test browser report-test
+.PHONY: help train build test check lint bench bench-peers docs install setup mpi mpi-test browser report-test onnx-code interop
 
 help:
 	@echo 'make train    build, train a network on the digits, leave model, JSON, trace and report in runs/'
@@ -43,6 +44,7 @@ help:
 	@echo 'make mpi      build the tool for several processes (.build-mpi/release/ccnn); needs Open MPI'
 	@echo 'make mpi-test  train with 1, 2 and 4 processes, kill one, resume; compare with one process'
 	@echo 'make report-test  read reports in a headless Chromium and compare them with their JSON'
+	@echo 'make interop  compare exported files with onnxruntime and torch in a virtual environment'
 	@echo 'make docs     write the API documentation to docs/ as a web site'
 	@echo 'make install  install bin/ccnn and share/convexcnn under PREFIX ($(PREFIX)); honours DESTDIR'
 	@echo 'make setup    only install what the package needs (Debian, Ubuntu), or say what to install'
@@ -107,6 +109,21 @@ docs: setup
 	  generate-documentation $(DOCUMENTED:%=--target %) --enable-experimental-combined-documentation \
 	  --transform-for-static-hosting --output-path docs
 	@echo 'Look at it: cd docs && python3 -m http.server, then http://localhost:8000/documentation'
+
+# The exported files against onnxruntime and torch; fails where a package cannot be installed.
+interop: CCNN ?= .build/release/ccnn
+interop:
+	@test -x $(CCNN) || $(MAKE) build
+	@test -x $(INTEROP_PYTHON) || python3 -m venv Tests/Interop/.venv
+	@$(INTEROP_PYTHON) -m pip install --quiet -r Tests/Interop/requirements.txt \
+	  || { echo 'make: pip could not install Tests/Interop/requirements.txt.' >&2; exit 1; }
+	$(INTEROP_PYTHON) Tests/Interop/interop.py $(CCNN)
+
+# Needs protoc (Debian: protobuf-compiler) and protoc-gen-swift: `swift build --product
+# protoc-gen-swift` in swift-protobuf, of the version in Package.swift. The result is committed.
+onnx-code:
+	cd Sources/Formats && protoc --swift_opt=Visibility=Package \
+	  --swift_opt=UseAccessLevelOnImports=true --swift_out=. onnx.proto
 
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/convexcnn/data'

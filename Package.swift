@@ -15,8 +15,10 @@ let features: [SwiftSetting] =
 /// Numeric targets are optimised in debug builds too: unoptimised kernels run 7 to 190 times slower.
 let numeric: [SwiftSetting] = features + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
-func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: numeric)
+func module(
+  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: numeric)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -47,7 +49,8 @@ let package = Package(
     .default(enabledTraits: []),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
   ] + plugins,
   targets: [
     .systemLibrary(
@@ -75,7 +78,10 @@ let package = Package(
       cSettings: [.unsafeFlags(["-O3"])] + (isStrict ? [.treatAllWarnings(as: .error)] : [])),
 
     module("Tensors", ["CKernels", "COpenBLAS"]),
-    module("Formats", ["Tensors", "CZlib", "CPNG"]),
+    module(
+      "Formats",
+      ["Tensors", "CZlib", "CPNG", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["onnx.proto"]),
     module("Convolutions", ["Tensors", "CFFTW", "CKernels"]),
     module("Arrangements", ["Tensors", "CKernels"]),
     module("ConvexPrograms", ["Tensors", "Convolutions", "Arrangements"]),

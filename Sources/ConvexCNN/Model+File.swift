@@ -61,7 +61,8 @@ extension Model {
       ? [g.channels, g.filterWidth] : [g.channels, g.filterHeight, g.filterWidth]
   }
 
-  private func metadata() throws -> [String: String] {
+  /// Flags, units and claim, as text by key.
+  func metadata() throws -> [String: String] {
     var result = [
       "ccnn.schema": "\(Package.schema)", "ccnn.version": Package.version,
       "ccnn.configuration": try JSON.line(of: configuration), "ccnn.loss": lossName,

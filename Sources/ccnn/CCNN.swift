@@ -15,7 +15,7 @@ struct CCNN: ParsableCommand {
     version: Package.version,
     subcommands: [
       TrainCommand.self, CertifyCommand.self, PredictCommand.self, EvaluateCommand.self,
-      BaselineCommand.self, ImportCommand.self, EnumerateCommand.self,
+      BaselineCommand.self, ExportCommand.self, ImportCommand.self, EnumerateCommand.self,
       ClosedFormCommand.self, CopositiveCommand.self, OptimalSetCommand.self, PruneCommand.self,
       SensitivityCommand.self, PathCommand.self, CanonicalizeCommand.self, DistanceCommand.self,
       LandscapeCommand.self, ReportCommand.self,
