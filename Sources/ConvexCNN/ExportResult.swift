@@ -10,6 +10,8 @@ public struct ExportResult: Sendable, Equatable, Codable {
   public let precision: String
   /// Shape of one sample as the file takes it, without the batch.
   public let inputShape: [Int]
+  /// What the numbers are that the file takes.
+  public let inputUnits: String
   /// Number of outputs.
   public let outputCount: Int
   /// Number of neurons.
@@ -31,6 +33,7 @@ public struct ExportResult: Sendable, Equatable, Codable {
     self.format = format
     self.precision = precision
     inputShape = model.inputShape
+    inputUnits = model.inputUnits
     outputCount = model.network.outputCount
     neuronCount = model.network.neuronCount
     lambda = Finite(model.lambda)

@@ -9,7 +9,7 @@ extension Model {
   /// Writes the network as an ONNX graph of operator set 13 from raw images to outputs.
   ///
   /// Input `images` is `[N, channels, height, width]` (`[N, channels, length]` for signals) in single precision, with
-  /// unsigned bytes divided by 255 and floats as they are; output `outputs` is `[N, c]`, as `predictions(of:)`. Standardization
+  /// unsigned bytes divided by 255 (the bundled digits by 16) and floats as they are; output `outputs` is `[N, c]`, as `predictions(of:)`. Standardization
   /// is part of the graph, whitening of patches part of the filters. Flags, strength and certificate are in
   /// `metadata_props`, under the keys of the model file. Every architecture of a model can be written.
   ///
@@ -122,8 +122,14 @@ extension Model {
   /// What goes in.
   var inputDocumentation: String {
     let shape = isSignal ? "[N, channels, length]" : "[N, channels, height, width]"
-    return "Input: \(shape), in the units of the training data: unsigned bytes divided by 255, "
-      + "floats as they are. Standardization (\(standardization.mode.rawValue)) is inside the graph."
+    return "Input: \(shape), \(inputUnits). Standardization (\(standardization.mode.rawValue)) is inside the graph."
+  }
+
+  /// What the numbers that go in are.
+  var inputUnits: String {
+    configuration.dataset?.hasPrefix("digits") == true
+      ? "pixels 0...16 of the bundled digits divided by 16"
+      : "unsigned bytes divided by 255, floats as they are"
   }
 
   /// What comes out.

@@ -78,7 +78,9 @@ struct ModelGraph {
     return graph.node("Div", [centered, scale], "standardized")
   }
 
-  /// Circular padding: what lies at the start of an axis follows its end. Zeros are padded by the convolution.
+  /// Circular padding, where the start of an axis follows its end.
+  ///
+  /// The convolution itself pads zeros.
   private mutating func padded(_ images: String) throws -> String {
     guard geometry.padding == .circular else { return images }
     let spans =

@@ -8,7 +8,7 @@ struct ExportCommand: ParsableCommand {
     abstract: "Writes a network for other programs: ONNX, or weights as PyTorch names them.",
     discussion: """
       M.onnx holds the whole network (operator set 13, single precision): input "images" [N, channels, \
-      height, width] ([N, channels, length] for signals) with bytes divided by 255, output "outputs" [N, c]; \
+      height, width] ([N, channels, length] for signals) with bytes divided by 255 (the bundled digits by 16), output "outputs" [N, c]; \
       standardization is inside, flags and certificate are in metadata_props. M.safetensors holds \
       conv.weight, conv.bias, head.weight and head.bias, which ccnn import takes too, for the same function \
       of raw images: global standardization and whitening are multiplied in. Gated networks, pixels with units \
@@ -78,7 +78,7 @@ extension ExportResult {
     table.add("file", "\(file) (\(format), \(precision))")
     table.add("model", model.summary)
     let shape = (["N"] + inputShape.map(String.init)).joined(separator: ", ")
-    table.add("input", "images [\(shape)], bytes divided by 255")
+    table.add("input", "images [\(shape)], \(inputUnits)")
     table.add("output", "outputs [N, \(outputCount)]")
     table.add("neurons", "\(neuronCount)")
     table.add("lambda", digits(lambda.value, "%.6g"))

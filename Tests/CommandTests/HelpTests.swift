@@ -77,6 +77,7 @@ struct HelpTests {
     ),
     ("report", ["output", "title"]),
     ("distance", ["tolerance", "max-cells", "json", "quiet"]),
+    ("export", ["output", "precision", "quiet", "json"]),
     (
       "import",
       [
@@ -97,7 +98,7 @@ struct HelpTests {
     let output = try Tool.run(["--help"])
     #expect(output.code == 0)
     let words = [
-      "train", "certify", "predict", "evaluate", "baseline", "import", "130 interrupted",
+      "train", "certify", "predict", "evaluate", "baseline", "export", "import", "130 interrupted",
     ]
     let missing = words.filter { !output.out.contains($0) }
     #expect(missing == [])
