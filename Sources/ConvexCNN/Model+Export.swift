@@ -122,7 +122,8 @@ extension Model {
   /// What goes in.
   var inputDocumentation: String {
     let shape = isSignal ? "[N, channels, length]" : "[N, channels, height, width]"
-    return "Input: \(shape), \(inputUnits). Standardization (\(standardization.mode.rawValue)) is inside the graph."
+    return "Input: \(shape), \(inputUnits). "
+      + "Standardization (\(standardization.mode.rawValue)) is inside the graph."
   }
 
   /// What the numbers that go in are.
