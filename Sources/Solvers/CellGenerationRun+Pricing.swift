@@ -14,7 +14,8 @@ extension CellGenerationRun {
     let clock = Stopwatch()
     let gradient = problem.reducedLoss.gradient(at: problem.predictions(of: network))
     let ascent = DualNormAscent(
-      starts: starts, isBrief: isBrief, seed: settings.seed &+ UInt64(round) &* 0x9E37_79B9)
+      starts: starts, kept: max(24, mostFilters), isBrief: isBrief,
+      seed: settings.seed &+ UInt64(round) &* 0x9E37_79B9)
     let (filters, norms) = ascent.maximizers(
       of: problem, dual: gradient, known: network.neuronCount > 0 ? network.filters : nil)
     let largest = norms.first ?? 0
@@ -22,7 +23,7 @@ extension CellGenerationRun {
     estimatedGap = relativeGap(gradient, dualNorm: largest)
     let violated = norms.indices.filter { norms[$0] > problem.lambda * (1 + 1e-9) }
     seconds["pricing", default: 0] += clock.seconds
-    return filters.selectingRows(Array(violated.prefix(settings.filtersPerRound)))
+    return filters.selectingRows(Array(violated.prefix(mostFilters)))
   }
 
   /// Prices all cells at the present network: sets the proven gap, and returns the filters above lambda.
@@ -51,8 +52,11 @@ extension CellGenerationRun {
     estimatedGap = max(estimatedGap, relativeGap(gradient, dualNorm: pricing.largestNorm))
     seconds["all cells", default: 0] += clock.seconds
     let violated = pricing.norms.indices.filter { pricing.norms[$0] > problem.lambda * (1 + 1e-9) }
-    return pricing.filters.selectingRows(Array(violated.prefix(settings.filtersPerRound)))
+    return pricing.filters.selectingRows(Array(violated.prefix(mostFilters)))
   }
+
+  /// Filters added in this round, at most; the program over cells is quick to choose among many.
+  private var mostFilters: Int { (optimizesOverCells ? 4 : 1) * settings.filtersPerRound }
 
   /// Relative gap of the network if a number bounds the dual norm of the gradient.
   private func relativeGap(_ gradient: Matrix, dualNorm: Double) -> Double {

@@ -73,7 +73,7 @@ struct CellGenerationRun {
 
   /// Seconds per phase.
   var phases: [(name: String, seconds: Double)] {
-    ["pricing", "all cells", "master", "polish", "newton"].map { ($0, seconds[$0] ?? 0) }
+    ["pricing", "all cells", "master", "polish", "cells", "newton"].map { ($0, seconds[$0] ?? 0) }
   }
 
   /// The rounds up to the first end of the search, from a checkpoint if there is one.
@@ -134,6 +134,10 @@ struct CellGenerationRun {
     report("master", observer)
     polish(iterations: settings.polishIterations)
     report("polish", observer)
+    if optimizesOverCells {
+      try optimizeOverCells()
+      report("cells", observer)
+    }
     guard limits.relativeGap <= Self.sharpGap, estimatedGap <= Self.sharpStart else { return }
     try sharpen()
     report("newton", observer)

@@ -15,12 +15,17 @@ package struct DualNormAscent: Sendable {
   var starts: Int
   /// Most steps from each start.
   var steps: Int
+  /// Directions kept, at most, unless ascent is brief.
+  var kept: Int
   /// Whether ascent ends with the best directions of short runs, without going on along faces.
   var isBrief: Bool
   /// Seed of the random directions.
   var seed: UInt64
 
-  package init(starts: Int = 128, steps: Int = 40, isBrief: Bool = false, seed: UInt64) {
+  package init(
+    starts: Int = 128, steps: Int = 40, kept: Int = 24, isBrief: Bool = false, seed: UInt64
+  ) {
+    self.kept = kept
     self.starts = starts
     self.steps = steps
     self.isBrief = isBrief
@@ -46,9 +51,9 @@ package struct DualNormAscent: Sendable {
     // Most starts end in the same few maxima: a short ascent for all, a long one for the best of each.
     var (found, norms) = ascend(problem, dual, filters, steps: max(4, steps / 4))
     (found, norms) = DualNormAscent.distinct(
-      found, norms, limit: isBrief ? 12 : max(24, starts / 4))
+      found, norms, limit: isBrief ? 12 : max(kept, starts / 4))
     (found, norms) = ascend(problem, dual, found, steps: steps)
-    (found, norms) = DualNormAscent.distinct(found, norms, limit: 24)
+    (found, norms) = DualNormAscent.distinct(found, norms, limit: kept)
     if isBrief { return (found, norms) }
     for tolerance in [1e-3, 1e-5] {
       // Where ascent jams at a kink, it goes on along the face; what rises is kept.
