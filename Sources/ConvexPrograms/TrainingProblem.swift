@@ -26,6 +26,8 @@ public struct TrainingProblem: Sendable {
   public var reducedLoss: any Loss { biasedLoss ?? loss }
   /// Threads that passes over the data use; the results do not depend on it.
   public let threads: Int
+  /// The images, where they are in memory: the layer's, not a copy.
+  private let images: Tensor?
   /// The ranks that share the samples; nil where this process does all passes.
   package private(set) var shared: SharedProblem?
 
@@ -63,7 +65,7 @@ public struct TrainingProblem: Sendable {
     }
     try self.init(
       geometry: geometry, pooling: pooling, activation: activation, loss: loss, lambda: lambda,
-      hasOutputBias: hasOutputBias, threads: threads
+      hasOutputBias: hasOutputBias, threads: threads, images: images
     ) {
       try ConvolutionLayer(images: images, geometry: geometry, backend: backend, threads: threads)
     }
@@ -92,7 +94,7 @@ public struct TrainingProblem: Sendable {
     }
     try self.init(
       geometry: geometry, pooling: pooling, activation: activation, loss: loss, lambda: lambda,
-      hasOutputBias: hasOutputBias, threads: threads
+      hasOutputBias: hasOutputBias, threads: threads, images: nil
     ) {
       try ConvolutionLayer(source: source, geometry: geometry, threads: threads)
     }
@@ -100,7 +102,8 @@ public struct TrainingProblem: Sendable {
 
   private init(
     geometry: PatchGeometry, pooling: Pooling, activation: Activation, loss: any Loss,
-    lambda: Double, hasOutputBias: Bool, threads: Int, layer: () throws -> ConvolutionLayer
+    lambda: Double, hasOutputBias: Bool, threads: Int, images: Tensor?,
+    layer: () throws -> ConvolutionLayer
   ) throws {
     let zero = Matrix(rows: loss.sampleCount, columns: loss.outputCount)
     guard loss.value(at: zero).isFinite, lambda >= 0, lambda.isFinite else {
@@ -116,6 +119,7 @@ public struct TrainingProblem: Sendable {
         advice: "Gated and linear networks need a linear pooling.")
     }
     self.layer = try layer()
+    self.images = images
     self.pooling = pooling
     poolingMap = map
     self.activation = activation
@@ -174,5 +178,18 @@ extension TrainingProblem {
     try TrainingProblem(
       images: images, geometry: geometry, pooling: pooling, activation: activation,
       loss: loss.selecting(samples), lambda: lambda, backend: layer.backend, threads: threads)
+  }
+
+  /// The problem on some of the samples, with the same architecture, strength and output bias, for this process alone.
+  ///
+  /// - Parameter samples: Sample indices.
+  /// - Returns: The problem; nil where samples are read anew in every pass.
+  /// - Throws: `ProgramError` when there is an output bias and a class without samples.
+  package func part(_ samples: [Int]) throws -> TrainingProblem? {
+    guard let images else { return nil }
+    return try TrainingProblem(
+      images: images.selecting(samples), geometry: geometry, pooling: pooling,
+      activation: activation, loss: loss.selecting(samples), lambda: lambda,
+      hasOutputBias: hasOutputBias, backend: layer.backend, threads: threads)
   }
 }

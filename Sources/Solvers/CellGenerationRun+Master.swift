@@ -37,8 +37,9 @@ extension CellGenerationRun {
       guard merged.neuronCount < network.neuronCount else { break }
       if accept(descended(from: merged, iterations: iterations / 4), allowing: 1e-12) { break }
     }
-    // The program over cells finds the faces of all filters at once.
-    for tolerance in optimizesOverCells ? [] : [1e-4, 1e-6] {
+    // The program over cells finds the faces of all filters at once; far from the optimum they are others anyway.
+    let isEarly = SampleParts.isLarge(problem) && estimatedGap > 10 * limits.relativeGap
+    for tolerance in optimizesOverCells || isEarly ? [] : [1e-4, 1e-6] {
       let faces = ActivationFaces(of: network.filters, in: problem, tolerance: tolerance)
       guard !faces.isTrivial else { break }
       if accept(descended(from: network, iterations: iterations, faces: faces)) { break }

@@ -73,7 +73,9 @@ struct CellGenerationRun {
 
   /// Seconds per phase.
   var phases: [(name: String, seconds: Double)] {
-    ["pricing", "all cells", "master", "polish", "cells", "newton"].map { ($0, seconds[$0] ?? 0) }
+    ["part", "pricing", "all cells", "master", "polish", "cells", "newton"].map {
+      ($0, seconds[$0] ?? 0)
+    }
   }
 
   /// The rounds up to the first end of the search, from a checkpoint if there is one.
@@ -94,6 +96,7 @@ struct CellGenerationRun {
         return (status, Matrix(rows: 0, columns: problem.geometry.patchDimension))
       }
     }
+    if resumed == nil { try startFromPart(observer) }
     if resumed == nil, network.neuronCount > 0 { try improve(gap: 1e-6, observer) }
     let status = try search(quietRounds: resumed?.quietRounds ?? 0, observer)
     return (status, try finish(observer))
@@ -132,7 +135,7 @@ struct CellGenerationRun {
   mutating func improve(gap: Double, _ observer: TraceObserver) throws {
     try optimizeWeights(gap: gap, iterations: 80)
     report("master", observer)
-    polish(iterations: settings.polishIterations)
+    polish(iterations: polishIterations)
     report("polish", observer)
     if optimizesOverCells {
       try optimizeOverCells()
@@ -141,6 +144,11 @@ struct CellGenerationRun {
     guard limits.relativeGap <= Self.sharpGap, estimatedGap <= Self.sharpStart else { return }
     try sharpen()
     report("newton", observer)
+  }
+
+  /// L-BFGS iterations of a round: a few where each takes long, since new filters gain more than the last digits.
+  private var polishIterations: Int {
+    SampleParts.isLarge(problem) ? settings.polishIterations / 4 : settings.polishIterations
   }
 
   /// Relative gaps up to this ask for Newton steps in every round, once the estimated gap is below `sharpStart`.
@@ -153,7 +161,7 @@ struct CellGenerationRun {
   mutating func finish(_ observer: TraceObserver) throws -> Matrix {
     let none = Matrix(rows: 0, columns: problem.geometry.patchDimension)
     guard limits.interruption(since: watch) == nil else { return none }
-    polish(iterations: 5 * settings.polishIterations)
+    polish(iterations: 5 * polishIterations)
     try optimizeWeights(gap: settings.masterGap, iterations: 3000)
     report("master", observer)
     if limits.relativeGap <= Self.sharpGap || estimatedGap > limits.relativeGap {

@@ -43,10 +43,22 @@ package struct DualNormAscent: Sendable {
     of problem: TrainingProblem, dual: Matrix, known: Matrix? = nil
   ) -> (filters: Matrix, norms: [Double]) {
     var filters = randomDirections(problem)
+    // Where passes take long, a part of the samples shows where to look.
+    let part = try? SampleParts.forAscent(problem).flatMap { samples in
+      try problem.part(samples).map { (problem: $0, dual: dual.selectingRows(samples)) }
+    }
+    if let part {
+      let (found, norms) = ascend(part.problem, part.dual, filters, steps: steps)
+      filters = DualNormAscent.distinct(found, norms, limit: kept).filters
+    }
     if let known {
       filters = Matrix(
         rows: filters.rows + known.rows, columns: filters.columns,
         elements: filters.elements + known.withUnitRows.elements)
+    }
+    if part != nil {
+      let (found, norms) = ascend(problem, dual, filters, steps: max(4, steps / 4))
+      return DualNormAscent.distinct(found, norms, limit: kept)
     }
     // Most starts end in the same few maxima: a short ascent for all, a long one for the best of each.
     var (found, norms) = ascend(problem, dual, filters, steps: max(4, steps / 4))
