@@ -28,6 +28,9 @@ public struct CellGeneration: Sendable {
     public var masterGap: Double
     /// Neurons kept in the search, at most; pricing stops adding filters there.
     public var maximumNeurons: Int
+    /// Entries of all patches (samples x positions x patch dimension) from which on the search looks at parts of the
+    /// samples first, because a pass over all takes long; `Int.max` to look at all always.
+    public var largeEntryCount: Int
     /// Whether the start solves a problem nearby: short rounds follow it, and those of a solve from nothing come only
     /// where they stall, or for gaps up to 1e-5.
     public var isContinuation: Bool
@@ -36,8 +39,9 @@ public struct CellGeneration: Sendable {
     public init(
       seed: UInt64 = 0, starts: Int = 128, filtersPerRound: Int = 12, polishIterations: Int = 200,
       masterGap: Double = 1e-10, maximumNeurons: Int = 2000,
-      isContinuation: Bool = false
+      largeEntryCount: Int = 1 << 24, isContinuation: Bool = false
     ) {
+      self.largeEntryCount = largeEntryCount
       self.seed = seed
       self.starts = starts
       self.filtersPerRound = filtersPerRound
@@ -52,6 +56,7 @@ public struct CellGeneration: Sendable {
       let counts = [
         ("starts", starts, 1), ("filtersPerRound", filtersPerRound, 1),
         ("polishIterations", polishIterations, 0), ("maximumNeurons", maximumNeurons, 1),
+        ("largeEntryCount", largeEntryCount, 1),
       ]
       for (name, value, least) in counts where value < least {
         throw ProgramError(

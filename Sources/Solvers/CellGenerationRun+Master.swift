@@ -38,7 +38,7 @@ extension CellGenerationRun {
       if accept(descended(from: merged, iterations: iterations / 4), allowing: 1e-12) { break }
     }
     // The program over cells finds the faces of all filters at once; far from the optimum they are others anyway.
-    let isEarly = SampleParts.isLarge(problem) && estimatedGap > 10 * limits.relativeGap
+    let isEarly = parts.isLarge(problem) && estimatedGap > 10 * limits.relativeGap
     for tolerance in optimizesOverCells || isEarly ? [] : [1e-4, 1e-6] {
       let faces = ActivationFaces(of: network.filters, in: problem, tolerance: tolerance)
       guard !faces.isTrivial else { break }

@@ -14,7 +14,7 @@ extension CellGenerationRun {
     let clock = Stopwatch()
     let gradient = problem.reducedLoss.gradient(at: problem.predictions(of: network))
     let ascent = DualNormAscent(
-      starts: starts, kept: max(24, mostFilters), isBrief: isBrief,
+      starts: starts, kept: max(24, mostFilters), isBrief: isBrief, parts: parts,
       seed: settings.seed &+ UInt64(round) &* 0x9E37_79B9)
     let (filters, norms) = ascent.maximizers(
       of: problem, dual: gradient, known: network.neuronCount > 0 ? network.filters : nil)

@@ -148,7 +148,7 @@ struct CellGenerationRun {
 
   /// L-BFGS iterations of a round: a few where each takes long, since new filters gain more than the last digits.
   private var polishIterations: Int {
-    SampleParts.isLarge(problem) ? settings.polishIterations / 4 : settings.polishIterations
+    parts.isLarge(problem) ? settings.polishIterations / 4 : settings.polishIterations
   }
 
   /// Relative gaps up to this ask for Newton steps in every round, once the estimated gap is below `sharpStart`.

@@ -19,8 +19,18 @@ package struct DualNormAscent: Sendable {
   var kept: Int
   /// Whether ascent ends with the best directions of short runs, without going on along faces.
   var isBrief: Bool
+  /// The part of the samples to look at first.
+  private var parts = SampleParts()
   /// Seed of the random directions.
   var seed: UInt64
+
+  init(
+    starts: Int = 128, steps: Int = 40, kept: Int = 24, isBrief: Bool = false, parts: SampleParts,
+    seed: UInt64
+  ) {
+    self.init(starts: starts, steps: steps, kept: kept, isBrief: isBrief, seed: seed)
+    self.parts = parts
+  }
 
   package init(
     starts: Int = 128, steps: Int = 40, kept: Int = 24, isBrief: Bool = false, seed: UInt64
@@ -44,7 +54,7 @@ package struct DualNormAscent: Sendable {
   ) -> (filters: Matrix, norms: [Double]) {
     var filters = randomDirections(problem)
     // Where passes take long, a part of the samples shows where to look.
-    let part = try? SampleParts.forAscent(problem).flatMap { samples in
+    let part = try? parts.forAscent(problem).flatMap { samples in
       try problem.part(samples).map { (problem: $0, dual: dual.selectingRows(samples)) }
     }
     if let part {
