@@ -2,7 +2,7 @@
 @main
 struct Scaling {
   private static let usage = """
-    usage: Scaling convolution|counting|sampling|cells|descent|bounds|path|given-cells [--quick]
+    usage: Scaling convolution|counting|sampling|cells|descent|bounds|path|given-cells|gated [--quick]
            Scaling baselines|circular|pricing|pruning|training|spiral [--quick] [--figures]
            Scaling memory [--quick] FOLDER
     --figures writes charts to the folder figures; memory writes its samples to FOLDER
@@ -27,6 +27,7 @@ struct Scaling {
     case ("circular", nil): try CircularScaling(isQuick: isQuick, figures: figures).run()
     case ("bounds", nil): try BoundComparison(isQuick: isQuick).run()
     case ("given-cells", nil): try GivenCellsScaling(isQuick: isQuick).run()
+    case ("gated", nil): try GatedScaling(isQuick: isQuick).run()
     case ("path", nil): try PathScaling(isQuick: isQuick).run()
     case ("baselines", nil): try BaselineGaps(isQuick: isQuick, figures: figures).run()
     case ("pricing", nil):

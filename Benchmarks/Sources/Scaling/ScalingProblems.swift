@@ -39,9 +39,21 @@ enum ScalingProblems {
   static func waves(
     samples: Int, size: Int, filter: (Int, Int), pooling: String = "sum", seed: UInt64
   ) throws -> TrainingProblem {
+    let (images, rates) = waveImages(samples: samples, size: size, seed: seed)
+    return try problem(
+      images,
+      PatchGeometry(
+        imageHeight: size, imageWidth: size, filterHeight: filter.0, filterWidth: filter.1),
+      pooling, Matrix(rows: samples, columns: 1, elements: rates.map { $0.0 > $0.1 ? 1 : -1 }))
+  }
+
+  /// Sums of a horizontal and a vertical wave with noise, `[samples, 1, size, size]`, and the rates of the two waves.
+  static func waveImages(
+    samples: Int, size: Int, seed: UInt64
+  ) -> (images: Tensor, rates: [(Double, Double)]) {
     var generator = SeededGenerator(seed: seed)
     var images = Tensor(shape: [samples, 1, size, size])
-    var targets = Matrix(rows: samples, columns: 1)
+    var rates: [(Double, Double)] = []
     for i in 0..<samples {
       let (a, b, phase) = (
         1 + 2 * generator.uniform(), 1 + 2 * generator.uniform(), 6 * generator.uniform()
@@ -51,13 +63,9 @@ enum ScalingProblems {
         images.elements[i * size * size + p] =
           sin(a * x + phase) + cos(b * y) + 0.3 * generator.normal()
       }
-      targets[i, 0] = a > b ? 1 : -1
+      rates.append((a, b))
     }
-    return try problem(
-      images,
-      PatchGeometry(
-        imageHeight: size, imageWidth: size, filterHeight: filter.0, filterWidth: filter.1),
-      pooling, targets)
+    return (images, rates)
   }
 
   private static func problem(
