@@ -4,6 +4,11 @@ import PackageDescription
 /// Checks build with `CCNN_STRICT` set: warnings of the package's own targets are errors.
 let isStrict = Context.environment["CCNN_STRICT"] != nil
 
+/// The Python package's build sets `CCNN_STATIC_RUNTIME`: its shared library then contains the Swift runtime.
+let runtime: [LinkerSetting] =
+  Context.environment["CCNN_STATIC_RUNTIME"] == nil
+  ? [] : [.unsafeFlags(["-static-stdlib"], .when(platforms: [.linux]))]
+
 /// Upcoming language features that every Swift target of the package enables.
 let features: [SwiftSetting] =
   [
@@ -40,6 +45,7 @@ let package = Package(
     .library(name: "Convolutions", targets: ["Convolutions"]),
     .library(name: "Tensors", targets: ["Tensors"]),
     .library(name: "Reports", targets: ["Reports"]),
+    .library(name: "ConvexCNNC", type: .dynamic, targets: ["CInterface"]),
     .executable(name: "ccnn", targets: ["ccnn"]),
   ],
   traits: [
@@ -95,6 +101,9 @@ let package = Package(
         "Tensors", "Formats", "Convolutions", "Arrangements", "ConvexPrograms", "Solvers",
         "Certificates",
       ]),
+    .target(
+      name: "CInterface", dependencies: ["ConvexCNN"], exclude: ["convexcnn.h"],
+      swiftSettings: features, linkerSettings: runtime),
     .executableTarget(
       name: "ccnn",
       dependencies: [
@@ -117,6 +126,7 @@ let package = Package(
     tests("CertificatesTests", ["Certificates", "ConvexPrograms", "Convolutions", "Tensors"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: features),
     tests("ConvexCNNTests", ["ConvexCNN"]),
+    tests("CInterfaceTests", ["CInterface", "ConvexCNN"]),
     tests("CommandTests", ["ConvexCNN", "ccnn"]),
   ]
 )
