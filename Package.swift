@@ -4,10 +4,19 @@ import PackageDescription
 /// Checks build with `CCNN_STRICT` set: warnings of the package's own targets are errors.
 let isStrict = Context.environment["CCNN_STRICT"] != nil
 
-/// The Python package's build sets `CCNN_STATIC_RUNTIME`: its shared library then contains the Swift runtime.
-let runtime: [LinkerSetting] =
-  Context.environment["CCNN_STATIC_RUNTIME"] == nil
-  ? [] : [.unsafeFlags(["-static-stdlib"], .when(platforms: [.linux]))]
+/// `CCNN_SHARED_LIBRARY` adds the product `ConvexCNNC`, a library for C and Python with the Swift runtime inside.
+///
+/// It shows the functions of its header only, see `exports.map`, and finds what it links to in its own folder.
+let isShared = Context.environment["CCNN_SHARED_LIBRARY"] != nil
+let sharedLinking: [LinkerSetting] =
+  isShared
+  ? [
+    .unsafeFlags(
+      [
+        "-static-stdlib", "-use-ld=lld", "-Xlinker", "--disable-new-dtags", "-Xlinker",
+        "--version-script=\(Context.packageDirectory)/Sources/CInterface/exports.map",
+      ], .when(platforms: [.linux]))
+  ] : []
 
 /// Upcoming language features that every Swift target of the package enables.
 let features: [SwiftSetting] =
@@ -45,9 +54,10 @@ let package = Package(
     .library(name: "Convolutions", targets: ["Convolutions"]),
     .library(name: "Tensors", targets: ["Tensors"]),
     .library(name: "Reports", targets: ["Reports"]),
-    .library(name: "ConvexCNNC", type: .dynamic, targets: ["CInterface"]),
     .executable(name: "ccnn", targets: ["ccnn"]),
-  ],
+  ]
+    + (isShared
+      ? [.library(name: "ConvexCNNC", type: .dynamic, targets: ["CInterface"])] : []),
   traits: [
     .trait(
       name: "MPI",
@@ -102,8 +112,8 @@ let package = Package(
         "Certificates",
       ]),
     .target(
-      name: "CInterface", dependencies: ["ConvexCNN"], exclude: ["convexcnn.h"],
-      swiftSettings: features, linkerSettings: runtime),
+      name: "CInterface", dependencies: ["ConvexCNN"], exclude: ["convexcnn.h", "exports.map"],
+      swiftSettings: features, linkerSettings: sharedLinking),
     .executableTarget(
       name: "ccnn",
       dependencies: [

@@ -41,9 +41,8 @@ def build_library():
     command = ["swift", "build", "-c", "release", "--product", "ConvexCNNC", "--package-path", str(ROOT)]
     command += ["--scratch-path", str(ROOT / ".build-python")]
     if not IS_MAC:
-        # An rpath of the old kind holds for the libraries that the copies need, too.
-        command += ["--static-swift-stdlib", "-Xlinker", "--disable-new-dtags"]
-    subprocess.run(command, check=True, env=dict(os.environ, CCNN_STATIC_RUNTIME="1"))
+        command.append("--static-swift-stdlib")
+    subprocess.run(command, check=True, env=dict(os.environ, CCNN_SHARED_LIBRARY="1"))
     return ROOT / ".build-python/release" / LIBRARY
 
 
