@@ -33,7 +33,7 @@ ifdef CCNN_STRICT
   STRICT := --scratch-path .build-check --explicit-target-dependency-import-check error
 endif
 
-.PHONY: help train build test check lint bench bench-peers docs install setup mpi mpi-test browser report-test onnx-code interop
+.PHONY: help train build test check lint bench bench-peers docs install setup mpi mpi-test browser report-test onnx-code interop python-test
 
 help:
 	@echo 'make train    build, train a network on the digits, leave model, JSON, trace and report in runs/'
@@ -45,6 +45,7 @@ help:
 	@echo 'make mpi-test  train with 1, 2 and 4 processes, kill one, resume; compare with one process'
 	@echo 'make report-test  read reports in a headless Chromium and compare them with their JSON'
 	@echo 'make interop  compare exported files with onnxruntime and torch in a virtual environment'
+	@echo 'make python-test  build the Python package in a virtual environment (python/.venv) and test it'
 	@echo 'make docs     write the API documentation to docs/ as a web site'
 	@echo 'make install  install bin/ccnn and share/convexcnn under PREFIX ($(PREFIX)); honours DESTDIR'
 	@echo 'make setup    only install what the package needs (Debian, Ubuntu), or say what to install'
@@ -103,6 +104,13 @@ browser: setup
 # CCNN names a tool that is built already, for example .build-check/release/ccnn.
 report-test: $(if $(CCNN),setup,build)
 	python3 Tests/Browser/report.py $(or $(CCNN),.build/release/ccnn)
+
+# The shared library is a build of its own, in .build-python.
+python-test: APT_PACKAGES += $(if $(shell command -v python3),,python3 python3-venv) binutils
+python-test: setup
+	@test -x python/.venv/bin/python || python3 -m venv python/.venv
+	python/.venv/bin/python -m pip install --quiet './python[test]'
+	cd python/tests && ../.venv/bin/pytest -q -p no:cacheprovider
 
 docs: setup
 	CCNN_DOCS=1 swift package --scratch-path .build-docs --allow-writing-to-directory docs \

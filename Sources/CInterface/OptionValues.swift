@@ -57,6 +57,10 @@ struct OptionValues: Decodable {
   }
 
   private static func words(of error: DecodingError) -> String {
-    context(of: error)?.debugDescription ?? "another text"
+    guard let context = context(of: error) else { return "another text" }
+    // Numbers that do not fit are reported as broken JSON, with the reason below.
+    let reason = (context.underlyingError as? NSError)?.userInfo["NSDebugDescription"] as? String
+    let words = reason ?? context.debugDescription
+    return words.hasSuffix(".") ? String(words.dropLast()) : words
   }
 }

@@ -52,7 +52,8 @@ struct TrainingOptions {
     if size.isSignal != isSignal {
       problems.add(
         "filter", value: size.rawValue,
-        expected: isSignal ? "one number, since samples are signals" : "HxW, since samples are images",
+        expected: isSignal
+          ? "one number, since samples are signals" : "HxW, since samples are images",
         advice: isSignal ? "For example 5; or say the shape of images." : "For example 3x3.")
     }
     return size
@@ -85,7 +86,7 @@ struct TrainingOptions {
     } else {
       problems.add(
         "activation", value: name,
-        expected: "relu, gated, linear, quadratic or polynomial:A,B,C with finite numbers that are not all 0",
+        expected: "relu, gated, linear, quadratic or polynomial:A,B,C, three numbers not all 0",
         advice: "For example relu.")
     }
     configuration.loss = values.loss.map {

@@ -57,6 +57,8 @@ struct FunctionsTests {
     #expect(unknown.message.contains(#"found "fliter". Did you mean filter?"#))
     let type = train(#"{"stride": "two"}"#)
     #expect(type.code == 64 && type.message.hasPrefix("options.stride: expected"))
+    let fraction = train(#"{"stride": 1.5}"#)
+    #expect(fraction.code == 64 && fraction.message.contains("1.5"))
     let both = train(#"{"lambda": 1, "lambdaRatio": 0.1, "stride": 0, "padding": "same"}"#)
     #expect(both.code == 64)
     for name in ["lambdaRatio", "stride", "padding"] { #expect(both.message.contains("\(name): ")) }

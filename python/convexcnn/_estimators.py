@@ -204,7 +204,8 @@ class ConvexCNNRegressor(RegressorMixin, _ConvexCNN):
         """Trains and certifies a network on X and the targets y, [n] or [n, targets]."""
         shape = self._own_shape(X)
         X, y = validate_data(
-            self, self._rows(X), y, dtype=np.float64, order="C", multi_output=True, y_numeric=True
+            self, self._rows(X), y, dtype=np.float64, order="C", multi_output=True, y_numeric=True,
+            ensure_min_samples=2 if self.output_bias else 1,
         )
         targets = np.ascontiguousarray(y, dtype=np.float64)
         self._is_column = targets.ndim == 1
