@@ -4,17 +4,15 @@ import Foundation
 /// The values of a JSON object of options, before they are checked against each other.
 struct OptionValues: Decodable {
   let filter, padding, pooling, activation, loss, cells, gates, standardize, solver, step: String?
-  let stride, filterRank, maximumCells, threads: Int?
+  let stride, filterRank, maximumCells, threads, seed: WholeNumber?
   let bias, outputBias: Bool?
   let lambda, lambdaRatio, gap, budget, maximumSeconds: Double?
-  let seed: UInt64?
 
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case filter, padding, pooling, activation, loss, cells, gates, standardize, solver, step
-    case stride, filterRank, maximumCells, threads
+    case stride, filterRank, maximumCells, threads, seed
     case bias, outputBias
     case lambda, lambdaRatio, gap, budget, maximumSeconds
-    case seed
   }
 
   /// Reads a JSON object; a key that is no option is refused.
@@ -57,10 +55,24 @@ struct OptionValues: Decodable {
   }
 
   private static func words(of error: DecodingError) -> String {
-    guard let context = context(of: error) else { return "another text" }
-    // Numbers that do not fit are reported as broken JSON, with the reason below.
-    let reason = (context.underlyingError as? NSError)?.userInfo["NSDebugDescription"] as? String
-    let words = reason ?? context.debugDescription
+    let words = context(of: error)?.debugDescription ?? "another text"
     return words.hasSuffix(".") ? String(words.dropLast()) : words
+  }
+}
+
+/// A whole number; a fraction is an error at its key, where `Int` alone calls the whole text broken.
+struct WholeNumber: Decodable {
+  let value: Int
+
+  /// Reads a number.
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let whole = try? container.decode(Int.self) {
+      value = whole
+      return
+    }
+    let number = try container.decode(Double.self)
+    throw DecodingError.dataCorruptedError(
+      in: container, debugDescription: "\(number) for a whole number")
   }
 }

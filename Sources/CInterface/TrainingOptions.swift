@@ -24,9 +24,9 @@ struct TrainingOptions {
     var problems = OptionProblems()
     configuration = TrainingConfiguration(
       filter: Self.filter(values.filter, shape, isSignal: isSignal, &problems))
-    threads = values.threads ?? Parallel.processorCount
+    threads = values.threads?.value ?? Parallel.processorCount
     maximumSeconds = values.maximumSeconds ?? .infinity
-    problems.check("threads", values.threads, atLeast: 1)
+    problems.check("threads", values.threads?.value, atLeast: 1)
     problems.check("maximumSeconds", values.maximumSeconds, "a number > 0") { $0 > 0 }
     applyPatches(values, &problems)
     applyActivation(values, &problems)
@@ -60,8 +60,8 @@ struct TrainingOptions {
   }
 
   private mutating func applyPatches(_ values: OptionValues, _ problems: inout OptionProblems) {
-    problems.check("stride", values.stride, atLeast: 1)
-    configuration.stride = values.stride ?? 1
+    problems.check("stride", values.stride?.value, atLeast: 1)
+    configuration.stride = values.stride?.value ?? 1
     configuration.padding = problems.choice(
       "padding", values.padding ?? "valid", among: ["valid", "zero", "circular"])
     let pooling = values.pooling ?? "average"
@@ -97,13 +97,13 @@ struct TrainingOptions {
         "pooling", value: configuration.pooling, expected: "average, sum or none with \(name)",
         advice: "Max pooling goes with activation relu.")
     }
-    problems.check("filterRank", values.filterRank, atLeast: 1)
-    if let rank = values.filterRank, configuration.activation != .relu {
+    problems.check("filterRank", values.filterRank?.value, atLeast: 1)
+    if let rank = values.filterRank?.value, configuration.activation != .relu {
       problems.add(
         "filterRank", value: "\(rank)", expected: "no value with \(name)",
         advice: "Leave it out, or train with activation relu.")
     }
-    configuration.filterRank = values.filterRank
+    configuration.filterRank = values.filterRank?.value
   }
 
   private mutating func applyStrength(_ values: OptionValues, _ problems: inout OptionProblems) {
@@ -117,7 +117,8 @@ struct TrainingOptions {
     configuration.strength = values.lambda.map { .lambda($0) } ?? .ratio(values.lambdaRatio ?? 0.01)
     problems.check("gap", values.gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     configuration.gap = values.gap ?? 1e-3
-    configuration.seed = values.seed ?? 0
+    problems.check("seed", values.seed?.value, atLeast: 0)
+    configuration.seed = UInt64(max(values.seed?.value ?? 0, 0))
   }
 
   private mutating func applyCells(_ values: OptionValues, _ problems: inout OptionProblems) {
@@ -175,7 +176,7 @@ struct TrainingOptions {
   }
 
   private mutating func applyMaximum(_ values: OptionValues, _ problems: inout OptionProblems) {
-    guard let maximum = values.maximumCells else { return }
+    guard let maximum = values.maximumCells?.value else { return }
     problems.check("maximumCells", maximum, atLeast: 1)
     let activation = configuration.activation
     if activation != .relu, activation != .gated {
@@ -216,7 +217,7 @@ struct TrainingOptions {
 
   /// A limit that these solvers would not look at.
   private func checkMaximum(_ values: OptionValues, _ problems: inout OptionProblems) {
-    guard let maximum = values.maximumCells, let solver = configuration.solver,
+    guard let maximum = values.maximumCells?.value, let solver = configuration.solver,
       solver == .semiNMF || solver == .frankWolfe
     else { return }
     problems.add(

@@ -5,10 +5,11 @@ import Testing
 /// The C functions, called as C code calls them.
 struct FunctionsTests {
   /// Eight signals of four points whose class is the sign of their slope, and these classes.
-  private static let images: [Double] = (0..<8).flatMap { i in
-    (0..<4).map { Double($0) * (i % 2 == 0 ? 1 : -1) + 0.1 * Double(i) }
+  private static let images: [Double] = (0..<8).flatMap { (i: Int) -> [Double] in
+    let (slope, offset) = (i % 2 == 0 ? 1.0 : -1.0, 0.1 * Double(i))
+    return (0..<4).map { (k: Int) -> Double in Double(k) * slope + offset }
   }
-  private static let classes: [Int64] = (0..<8).map { $0 % 2 }
+  private static let classes: [Int64] = [0, 1, 0, 1, 0, 1, 0, 1]
   private static let shape: [Int64] = [8, 1, 1, 4]
 
   private func train(
@@ -58,7 +59,8 @@ struct FunctionsTests {
     let type = train(#"{"stride": "two"}"#)
     #expect(type.code == 64 && type.message.hasPrefix("options.stride: expected"))
     let fraction = train(#"{"stride": 1.5}"#)
-    #expect(fraction.code == 64 && fraction.message.contains("1.5"))
+    #expect(fraction.code == 64 && fraction.message.hasPrefix("options.stride: "))
+    #expect(train(#"{"seed": -1}"#).message.hasPrefix("seed: expected an integer >= 0"))
     let both = train(#"{"lambda": 1, "lambdaRatio": 0.1, "stride": 0, "padding": "same"}"#)
     #expect(both.code == 64)
     for name in ["lambdaRatio", "stride", "padding"] { #expect(both.message.contains("\(name): ")) }

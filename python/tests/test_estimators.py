@@ -155,7 +155,7 @@ def test_parameters_have_effects():
     plain = objective()
     changes = [
         {"stride": 2}, {"padding": "zero"}, {"pooling": "none"}, {"bias": True}, {"output_bias": True},
-        {"activation": "linear"}, {"activation": "gated", "cells": "sample:4"}, {"strength": 0.3, "lambda_ratio": None},
+        {"activation": "linear"}, {"activation": "gated", "cells": "sample:4", "gates": "gaussian"}, {"strength": 0.3, "lambda_ratio": None},
         {"lambda_ratio": 0.2}, {"filter_rank": 1}, {"standardize": "pixel"}, {"filter": "1"},
     ]  # fmt: skip
     for change in changes:
