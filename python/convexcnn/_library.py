@@ -87,21 +87,30 @@ class Model:
         """
         handle, message = ctypes.c_int64(), ctypes.create_string_buffer(_MESSAGE_CAPACITY)
         labels = None if classes is None else classes.ctypes.data_as(_INTEGERS)
-        flag, code = _LIBRARY.convexcnn_flag_new(), []
+        flag, code, ended = _LIBRARY.convexcnn_flag_new(), [], threading.Event()
         arguments = (
             _doubles(images), _shape(images), int(is_signal), labels,
             None if targets is None else _doubles(targets), output_count,
             json.dumps(options).encode(), flag, ctypes.byref(handle), message, len(message),
         )  # fmt: skip
-        worker = threading.Thread(target=lambda: code.append(_LIBRARY.convexcnn_train(*arguments)))
+
+        def work():
+            try:
+                code.append(_LIBRARY.convexcnn_train(*arguments))
+            finally:
+                ended.set()
+
+        worker = threading.Thread(target=work)
         try:
             worker.start()
-            while worker.is_alive():
-                worker.join(0.05)
+            # Some versions of Python take a thread for ended when Control-C comes during its join.
+            while not ended.wait(0.05):
+                pass
         finally:
-            # After an exception, Control-C above all, the arrays must outlive the call.
+            # After an exception, Control-C above all, training ends before the caller goes on.
             _LIBRARY.convexcnn_flag_raise(flag)
-            worker.join()
+            if worker.ident is not None:
+                ended.wait()
             _LIBRARY.convexcnn_flag_free(flag)
             if code == [0]:
                 model = cls(handle.value)

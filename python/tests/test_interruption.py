@@ -13,8 +13,10 @@ import pytest
 from convexcnn import ConvexCNNRegressor
 
 LONG = """
-import numpy as np, sys, time
-from convexcnn import ConvexCNNRegressor
+import numpy as np
+from convexcnn import ConvexCNNRegressor, _library
+train, returned = _library._LIBRARY.convexcnn_train, []
+_library._LIBRARY.convexcnn_train = lambda *arguments: [train(*arguments), returned.append(True)][0]
 random = np.random.default_rng(0)
 X, y = random.standard_normal((400, 12)), random.standard_normal(400)
 print("start", flush=True)
@@ -22,7 +24,9 @@ try:
     ConvexCNNRegressor(filter="8", lambda_ratio=1e-3, gap=1e-9, max_seconds=120).fit(X, y)
     print("ended by itself", flush=True)
 except KeyboardInterrupt:
+    state = "stopped" if returned else "still at work"
     print("interrupted", flush=True)
+    print(state, flush=True)
 """
 
 
@@ -37,6 +41,8 @@ def test_control_c_raises_keyboard_interrupt(after):
     assert process.stdout.readline() == "interrupted\n"
     # About a second on an idle machine; others may be at work here.
     assert time.monotonic() - sent < 10
+    # The exception comes after the library has stopped, not before.
+    assert process.stdout.readline() == "stopped\n"
     assert process.wait() == 0
 
 
