@@ -47,7 +47,7 @@ help:
 	@echo 'make interop  compare exported files with onnxruntime and torch in a virtual environment'
 	@echo 'make python-test  build the Python package in a virtual environment (python/.venv) and test it'
 	@echo 'make docs     write the API documentation to docs/ as a web site'
-	@echo 'make install  install bin/ccnn and share/convexcnn under PREFIX ($(PREFIX)); honours DESTDIR'
+	@echo 'make install  install bin/ccnn, share/convexcnn and shell completions under PREFIX ($(PREFIX))'
 	@echo 'make setup    only install what the package needs (Debian, Ubuntu), or say what to install'
 
 train: build
@@ -137,6 +137,15 @@ install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/convexcnn/data'
 	install -m 755 .build/release/ccnn '$(DESTDIR)$(PREFIX)/bin/ccnn'
 	install -m 644 data/* '$(DESTDIR)$(PREFIX)/share/convexcnn/data'
+	install -d '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
+	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions' \
+	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d'
+	.build/release/ccnn --generate-completion-script bash \
+	  > '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ccnn'
+	.build/release/ccnn --generate-completion-script zsh \
+	  > '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ccnn'
+	.build/release/ccnn --generate-completion-script fish \
+	  > '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ccnn.fish'
 
 setup:
 	@found=$$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p'); \

@@ -12,7 +12,7 @@ struct CCNN: ParsableCommand {
       Exit codes: 0 done, 1 unexpected, 2 the claim was not established, 64 usage, 65 bad input
       data, 74 cannot read or write, 130 interrupted.
       """,
-    version: Package.version,
+    version: BuildFacts.text,
     subcommands: [
       TrainCommand.self, CertifyCommand.self, PredictCommand.self, EvaluateCommand.self,
       BaselineCommand.self, ExportCommand.self, ImportCommand.self, EnumerateCommand.self,
@@ -24,6 +24,7 @@ struct CCNN: ParsableCommand {
   static func main() {
     do {
       guard try Launch.begin() else { return }
+      guard CommandLine.arguments.count > 1 else { return print(BuildFacts.welcome) }
       var command = try parseAsRoot()
       try command.run()
     } catch let error as Failure {

@@ -63,10 +63,18 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Exit with code 2 unless the gap is proven.")
   var requireGap = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "Check flags and data, print sizes, memory and a bound on the number of cells, and stop; "
+        + "only --json is written. Not with --memory or --features."))
+  var dryRun = false
+
   func run() throws {
     let configuration = try checkedConfiguration()
     let isSignal = configuration.filter.isSignal
-    if memory.isGiven {
+    if dryRun {
+      try forecast(configuration, try data.load(isSignal: isSignal, seed: common.seed))
+    } else if memory.isGiven {
       let settings = memory.settings
       let inputs = try data.open(isSignal: isSignal, seed: common.seed, memory: settings.limit)
       try train(configuration, inputs, data: data.describe(inputs)) {
@@ -152,6 +160,11 @@ struct TrainCommand: ParsableCommand {
     if configuration.solver == .frankWolfe {
       problems.exclude("--solver frank-wolfe", "--max-cells", given: maxCells)
       problems.exclude("--solver frank-wolfe", "--start", given: start)
+    }
+    if dryRun, memory.isGiven {
+      problems.add(
+        "--dry-run", value: "", expected: "neither --memory nor --features beside it",
+        advice: "With these training itself says first what it will keep.")
     }
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     problems.check("--max-cells", maxCells, atLeast: 1)
