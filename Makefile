@@ -7,6 +7,8 @@ DESTDIR ?=
 TRAIN_FLAGS ?= --dataset digits --filter 3x3 --pooling average:2x2 --bias --loss softmax \
   --lambda-ratio 0.003 --gap 1e-2 --max-seconds 45
 
+# What `make bench` runs; --full takes a night.
+BENCH_FLAGS ?= --quick
 # What `make bench-peers` runs; `all` without --quick takes about an hour.
 PEERS_FLAGS ?= all --quick
 # Without --quick the comparison of convolutions takes about a quarter of an hour.
@@ -33,13 +35,14 @@ ifdef CCNN_STRICT
   STRICT := --scratch-path .build-check --explicit-target-dependency-import-check error
 endif
 
-.PHONY: help train build test check lint bench bench-peers docs install setup mpi mpi-test browser report-test onnx-code interop python-test
+.PHONY: help train build test check lint bench bench-test bench-peers docs install setup mpi mpi-test browser report-test onnx-code interop python-test
 
 help:
 	@echo 'make train    build, train a network on the digits, leave model, JSON, trace and report in runs/'
 	@echo 'make test     build and run all tests'
 	@echo 'make check    lint, then all tests with warnings and undeclared imports as errors'
-	@echo 'make bench    measure the three convolution backends (about a minute)'
+	@echo 'make bench    fitted laws of growth, threads, floors: runs/bench.html, .json, .csv (minutes)'
+	@echo 'make bench-test  run the tests of the benchmarks'
 	@echo 'make bench-peers  compare with CVXPY, PyTorch, pyscnn, adelie in a virtual environment'
 	@echo 'make mpi      build the tool for several processes (.build-mpi/release/ccnn); needs Open MPI'
 	@echo 'make mpi-test  train with 1, 2 and 4 processes, kill one, resume; compare with one process'
@@ -69,7 +72,13 @@ lint: setup
 	swift format lint --strict -r Sources Tests Benchmarks
 
 bench: setup
-	cd Benchmarks && swift run -c release Scaling convolution --quick
+	@mkdir -p runs
+	swift build --package-path Benchmarks -c release --product Scaling
+	Benchmarks/.build/release/Scaling all $(BENCH_FLAGS) \
+	  --html runs/bench.html --json runs/bench.json --csv runs/bench.csv
+
+bench-test: setup
+	swift test --package-path Benchmarks -c release
 
 # A peer that cannot be installed is left out; its rows say so.
 bench-peers: build

@@ -31,7 +31,7 @@ extension Chart {
 
   private func drawing(_ width: Int, _ height: Int) throws -> ChartDrawing {
     try check()
-    let points = series.flatMap(\.points)
+    let points = series.flatMap { $0.points + $0.trend }
     let x = ChartScale(horizontal, covering: points.map(\.x))
     let y = ChartScale(vertical, covering: points.map(\.y))
     return ChartDrawing(chart: self, x: x, y: y, width: width, height: height)
@@ -42,7 +42,7 @@ extension Chart {
       throw ChartError(place: title, expected: "a series with points", found: "none")
     }
     for one in series {
-      for (index, point) in one.points.enumerated() {
+      for (index, point) in (one.points + one.trend).enumerated() {
         for (axis, value) in [(horizontal, point.x), (vertical, point.y)] {
           let place = "\(title), series \(one.name), point \(index), \(axis.label)"
           guard value.isFinite else {
@@ -161,6 +161,13 @@ private struct ChartDrawing {
       }
       if series.style != .line || pixels.count == 1 {
         parts += pixels.map { mark(index, $0.0, $0.1) }
+      }
+      if series.trend.count > 1 {
+        let path = series.trend.map {
+          "\(number(horizontalPixel($0.x))),\(number(verticalPixel($0.y)))"
+        }
+        parts.append(
+          "<polyline class=\"line trend s\(color)\" points=\"\(path.joined(separator: " "))\"/>")
       }
       return parts.joined(separator: "\n") + "</g>"
     }.joined(separator: "\n")

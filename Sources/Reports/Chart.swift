@@ -59,10 +59,14 @@ public struct Chart: Sendable, Equatable {
     public var points: [Point]
     /// How they are drawn.
     public var style: Style
+    /// Corners of a dashed line in the color of the series, such as a law fitted to its points; empty for none.
+    public var trend: [Point]
 
     /// A series.
-    public init(_ name: String, _ points: [Point], style: Style = .linesAndPoints) {
-      (self.name, self.points, self.style) = (name, points, style)
+    public init(
+      _ name: String, _ points: [Point], style: Style = .linesAndPoints, trend: [Point] = []
+    ) {
+      (self.name, self.points, self.style, self.trend) = (name, points, style, trend)
     }
   }
 

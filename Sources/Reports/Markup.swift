@@ -56,7 +56,8 @@ package enum Markup {
   /// The style of charts on pages of both themes, without the elements around it.
   static var chartStyle: String {
     "text{font:13px system-ui,sans-serif}.title{font-size:16px;font-weight:600}"
-      + ".line{fill:none;stroke-width:2}.grid,.axis{stroke-width:1}"
+      + ".line{fill:none;stroke-width:2}.trend{stroke-width:1;stroke-dasharray:5 4}"
+      + ".grid,.axis{stroke-width:1}"
       + chartRules(lightColors, paper: "#ffffff", ink: "#1f2937", grid: "#e5e7eb")
       + "@media (prefers-color-scheme:dark){"
       + chartRules(darkColors, paper: "#111827", ink: "#e5e7eb", grid: "#374151") + "}"

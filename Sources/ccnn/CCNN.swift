@@ -18,7 +18,7 @@ struct CCNN: ParsableCommand {
       BaselineCommand.self, ExportCommand.self, ImportCommand.self, EnumerateCommand.self,
       ClosedFormCommand.self, CopositiveCommand.self, OptimalSetCommand.self, PruneCommand.self,
       SensitivityCommand.self, PathCommand.self, CanonicalizeCommand.self, DistanceCommand.self,
-      LandscapeCommand.self, ReportCommand.self,
+      LandscapeCommand.self, ReportCommand.self, BenchCommand.self,
     ])
 
   static func main() {

@@ -76,6 +76,7 @@ struct HelpTests {
       ["output", "form", "balance", "tolerance", "probes", "seed", "threads", "json", "quiet"]
     ),
     ("report", ["output", "title"]),
+    ("bench", ["quick", "full", "only", "json", "csv", "html", "markdown"]),
     ("distance", ["tolerance", "max-cells", "json", "quiet"]),
     ("export", ["output", "precision", "quiet", "json"]),
     (

@@ -23,10 +23,12 @@ enum Tool {
     return root.appendingPathComponent(".build/release/ccnn").path
   }()
 
-  /// Runs the tool in a folder and waits for it.
-  static func run(_ arguments: [String], in folder: Folder? = nil) throws -> Output {
+  /// Runs the tool, or another program, in a folder and waits for it.
+  static func run(
+    _ arguments: [String], in folder: Folder? = nil, program: String = path
+  ) throws -> Output {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
+    process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     if let folder { process.currentDirectoryURL = folder.url }
     let files = try Folder()

@@ -47,6 +47,29 @@ struct ChartTests {
     #expect(pairs[0][1] > pairs[2][1])
   }
 
+  /// A trend is a second line in the color of its points, and its corners count for the axes.
+  @Test func trendGoesThroughPointsOfItsLaw() throws {
+    let points: [Chart.Point] = [.init(1, 1), .init(10, 100), .init(100, 10_000)]
+    let law = Chart.Series(
+      "law", points, style: .points, trend: [.init(1, 1), .init(1000, 1e6)])
+    let reader = try read(Self.chart([Self.line, law]).svg())
+    let lines = reader.elements.filter { $0.name == "polyline" }
+    #expect(lines.map { $0.attributes["class"] } == ["line s0", "line trend s1"])
+    let ends = try #require(lines.last?.attributes["points"]).split(separator: " ").map {
+      $0.split(separator: ",").compactMap { Double($0) }
+    }
+    // The middle point of the law: two thirds of the way to the right of the trend are left.
+    let squares = reader.elements.filter { $0.name == "polygon" && $0.attributes["class"] == "m1" }
+    let corner = try #require(
+      squares.dropFirst().first?.attributes["points"]?.split(separator: " "))
+    let (left, right) = (corner[0].split(separator: ","), corner[1].split(separator: ","))
+    let middle = try (#require(Double(left[0])) + #require(Double(right[0]))) / 2
+    #expect(abs(middle - (2 * ends[0][0] + ends[1][0]) / 3) <= 0.2)
+    #expect(throws: ChartError.self) {
+      try Self.chart([Chart.Series("law", points, trend: [.init(1, .nan), .init(2, 1)])]).svg()
+    }
+  }
+
   @Test func wordsAreEscaped() throws {
     var chart = Self.chart([Chart.Series("a < b & \"c\"\u{1}", [.init(1, 1)])])
     chart.title = "<script>alert('x')</script> & \n more"

@@ -1,4 +1,5 @@
 import Arrangements
+import BenchmarkSupport
 import Foundation
 import Tensors
 

@@ -1,4 +1,5 @@
 import Arrangements
+import BenchmarkSupport
 import ConvexCNN
 import Foundation
 import Tensors

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import ConvexCNN
 import Foundation
 import Reports
@@ -57,7 +58,7 @@ struct CircularScaling {
   private func exponent(
     _ rows: [Row], in x: (Row) -> Double = { $0.pixels }, _ seconds: (Row) -> Double?
   ) -> String {
-    ScalingFit.power(rows.compactMap { row in seconds(row).map { (x(row), $0) } })?.text
+    ScalingFit(.power, rows.compactMap { row in seconds(row).map { (x(row), $0) } })?.text
       ?? "unknown"
   }
 

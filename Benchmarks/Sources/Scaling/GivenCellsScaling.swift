@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import ConvexCNN
 import Foundation
 
@@ -24,8 +25,8 @@ struct GivenCellsScaling {
       (x: Double(count), y: try measure(small, all, samples: 360, cells: count))
     }
     _ = try measure(FilterSize(height: 8, width: 8), all, samples: 360, cells: isQuick ? 20 : 90)
-    print("\nexponent in samples \(ScalingFit.power(bySamples)?.text ?? ""), ", terminator: "")
-    print("in cells \(ScalingFit.power(byCells)?.text ?? "")")
+    print("\nexponent in samples \(ScalingFit(.power, bySamples)?.text ?? ""), ", terminator: "")
+    print("in cells \(ScalingFit(.power, byCells)?.text ?? "")")
     print(String(format: "largest resident memory %.0f MB", Clocks.peakMegabytes))
   }
 

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import ConvexCNN
 import Foundation
 
@@ -30,9 +31,12 @@ struct MemoryScaling {
     _ loss: String, _ features: FeatureStorage?, gap: Double, _ counts: [Int]
   ) throws {
     let kept = features?.rawValue ?? "auto"
-    let sweep = ScalingSweep(
-      name: "samples: \(loss), gap \(gap), features \(kept)", counters: ["steps", "neurons"])
-    _ = try sweep.run(counts) { count in
+    let folder = folder
+    let sweep = Sweep(
+      "gated training from disk", "samples, \(loss), gap \(gap), features \(kept)",
+      quantity: "samples n", setting: "synthetic digits, 5x5 filters, 16 gates",
+      counters: ["steps", "neurons"], quick: counts
+    ) { count in
       let data = try DatasetLoader(isSignal: false).open(
         images: "\(folder)/\(count)/images.npy", labels: "\(folder)/\(count)/labels.npy",
         memory: Self.limit)
@@ -40,21 +44,23 @@ struct MemoryScaling {
       (configuration.activation, configuration.loss) = (.gated, loss)
       (configuration.cells, configuration.pooling) = (.sample(16), "average:3x3")
       configuration.gap = gap
-      var steps = 0
-      let (result, seconds) = try ScalingSweep.processorSeconds {
-        try Trainer(configuration: configuration).train(
+      let trainer = Trainer(configuration: configuration)
+      return {
+        var steps = 0
+        let result = try trainer.train(
           streaming: StreamedData(train: data),
           memory: MemorySettings(limit: Self.limit, features: features),
           observer: { steps = $0.iteration }
         ).result
+        let phases = result.phases.map { String(format: "%@ %.1f s", $0.name, $0.seconds) }
+        return Sweep.Reading(
+          [steps, result.neuronCount],
+          reached: String(
+            format: "%@, gap %.1e, %.0f MB so far; %@", result.features.value ?? "",
+            result.relativeGap.value ?? .nan, Clocks.peakMegabytes,
+            phases.joined(separator: ", ")))
       }
-      let phases = result.phases.map { String(format: "%@ %.1f s", $0.name, $0.seconds) }
-      return ScalingSweep.Point(
-        x: Double(count), counters: [steps, result.neuronCount], seconds: seconds,
-        reached: String(
-          format: "%@, gap %.1e, %.0f MB so far; %@", result.features.value ?? "",
-          result.relativeGap.value ?? .nan, Clocks.peakMegabytes,
-          phases.joined(separator: ", ")))
     }
+    _ = try SweepRunner(isQuick: isQuick, progress: ScalingRun.show).run(sweep)
   }
 }

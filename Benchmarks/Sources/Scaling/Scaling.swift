@@ -1,42 +1,71 @@
+import BenchmarkSupport
+import Foundation
+
 /// Scaling curves and comparisons; see `usage`.
 @main
 struct Scaling {
   private static let usage = """
-    usage: Scaling convolution|counting|sampling|cells|descent|bounds|path|given-cells|gated [--quick]
-           Scaling baselines|circular|pricing|pruning|training|spiral [--quick] [--figures]
+    \(BenchmarkOptions.usage)
+           Scaling bounds|cells|convolution|descent|given-cells|path|sampling [--quick]
+           Scaling baselines|circular|pruning|spiral [--quick] [--figures]
            Scaling memory [--quick] FOLDER
+    GROUP: \(Sweeps.groups.joined(separator: ", "))
     --figures writes charts to the folder figures; memory writes its samples to FOLDER
     """
 
   static func main() throws {
-    let arguments = Array(CommandLine.arguments.dropFirst())
-    let isQuick = arguments.contains("--quick")
-    let figures = Figures(folder: arguments.contains("--figures") ? "figures" : nil)
-    if arguments.first == "memory", let folder = arguments.last, arguments.count <= 3,
-      !folder.hasPrefix("-"), folder != "memory"
-    {
-      return try MemoryScaling(isQuick: isQuick, folder: folder).run()
+    do {
+      guard try run(Array(CommandLine.arguments.dropFirst())) else { exit(1) }
+    } catch let error as BenchmarkError {
+      FileHandle.standardError.write(Data("Scaling: \(error)\n".utf8))
+      exit(error.code)
     }
-    let unknown = arguments.dropFirst().first { $0 != "--quick" && $0 != "--figures" }
-    switch (arguments.first, unknown) {
+  }
+
+  /// Runs a command.
+  ///
+  /// - Returns: Whether all counters are within their thresholds.
+  private static func run(_ arguments: [String]) throws -> Bool {
+    guard let command = arguments.first, !["--help", "-h", "help"].contains(command) else {
+      print(usage)
+      return true
+    }
+    let rest = Array(arguments.dropFirst())
+    guard command != "all" else {
+      return try ScalingRun(options: BenchmarkOptions(rest, groups: Sweeps.groups)).run()
+    }
+    try compare(command, rest)
+    return true
+  }
+
+  private static func compare(_ command: String, _ rest: [String]) throws {
+    let isQuick = rest.contains("--quick")
+    let figures = Figures(folder: rest.contains("--figures") ? "figures" : nil)
+    let words = rest.filter { $0 != "--quick" && $0 != "--figures" }
+    if command == "memory", words.count == 1, figures.folder == nil, !words[0].hasPrefix("-") {
+      return try MemoryScaling(isQuick: isQuick, folder: words[0]).run()
+    }
+    guard words.isEmpty else { throw misuse("\(command) \(words[0])") }
+    switch (command, figures.folder) {
     case ("convolution", nil): try ConvolutionScaling(isQuick: isQuick).run()
-    case ("counting", nil): try CountingScaling(isQuick: isQuick).run()
     case ("sampling", nil): try SamplingScaling(isQuick: isQuick).run()
     case ("cells", nil): try CellScaling(isQuick: isQuick).run()
     case ("descent", nil): try DescentComparison.run(isQuick: isQuick)
-    case ("circular", nil): try CircularScaling(isQuick: isQuick, figures: figures).run()
     case ("bounds", nil): try BoundComparison(isQuick: isQuick).run()
     case ("given-cells", nil): try GivenCellsScaling(isQuick: isQuick).run()
-    case ("gated", nil): try GatedScaling(isQuick: isQuick).run()
     case ("path", nil): try PathScaling(isQuick: isQuick).run()
-    case ("baselines", nil): try BaselineGaps(isQuick: isQuick, figures: figures).run()
-    case ("pricing", nil):
-      try PricingScaling(isQuick: isQuick, figures: figures).run(.pricing)
-    case ("training", nil):
-      try PricingScaling(isQuick: isQuick, figures: figures).run(.training)
-    case ("pruning", nil): try PruningComparison(isQuick: isQuick, figures: figures).run()
-    case ("spiral", nil): try SpiralComparison(isQuick: isQuick, figures: figures).run()
-    default: print(usage)
+    case ("circular", _): try CircularScaling(isQuick: isQuick, figures: figures).run()
+    case ("baselines", _): try BaselineGaps(isQuick: isQuick, figures: figures).run()
+    case ("pruning", _): try PruningComparison(isQuick: isQuick, figures: figures).run()
+    case ("spiral", _): try SpiralComparison(isQuick: isQuick, figures: figures).run()
+    default: throw misuse(command)
     }
+  }
+
+  private static func misuse(_ found: String) -> BenchmarkError {
+    BenchmarkError(
+      "Scaling", expected: "a command with its options", found: "\"\(found)\"",
+      advice: "\n\(usage)",
+      code: 64)
   }
 }

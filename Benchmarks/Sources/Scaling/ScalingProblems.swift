@@ -7,7 +7,8 @@ import Tensors
 enum ScalingProblems {
   /// The first samples of the digits (training part), parity or classes.
   static func digits(
-    samples: Int, filter: (Int, Int), pooling: String = "sum", outputs: Int = 1
+    samples: Int, filter: (Int, Int), pooling: String = "sum", outputs: Int = 1,
+    threads: Int = Parallel.processorCount
   ) throws -> TrainingProblem {
     let train = try DatasetLoader.bundled(named: "digits").train
     let count = min(samples, train.images.shape[0])
@@ -31,20 +32,36 @@ enum ScalingProblems {
       images,
       PatchGeometry(
         imageHeight: 8, imageWidth: 8, filterHeight: filter.0, filterWidth: filter.1), pooling,
-      targets)
+      targets, threads: threads)
   }
 
-  /// Random waves on a grid of a given size, so that patches are alike for every size; the target says which waves are
-  /// shorter.
+  /// Random waves on a grid of a given size, so that patches are alike for every size; a single target says which waves
+  /// are shorter, several are smooth functions of the rates.
   static func waves(
-    samples: Int, size: Int, filter: (Int, Int), pooling: String = "sum", seed: UInt64
+    samples: Int, size: Int, filter: (Int, Int), outputs: Int = 1, pooling: String = "sum",
+    seed: UInt64
   ) throws -> TrainingProblem {
     let (images, rates) = waveImages(samples: samples, size: size, seed: seed)
     return try problem(
       images,
       PatchGeometry(
         imageHeight: size, imageWidth: size, filterHeight: filter.0, filterWidth: filter.1),
-      pooling, Matrix(rows: samples, columns: 1, elements: rates.map { $0.0 > $0.1 ? 1 : -1 }))
+      pooling,
+      outputs == 1
+        ? Matrix(rows: samples, columns: 1, elements: rates.map { $0.0 > $0.1 ? 1 : -1 })
+        : waveTargets(rates, outputs: outputs))
+  }
+
+  /// Smooth functions of the rates of the two waves, another one for every output, `[samples, outputs]`.
+  static func waveTargets(_ rates: [(Double, Double)], outputs: Int) -> Matrix {
+    var targets = Matrix(rows: rates.count, columns: outputs)
+    for (i, (a, b)) in rates.enumerated() {
+      for k in 0..<outputs {
+        let turn = Double(k) * 0.7
+        targets[i, k] = sin(cos(turn) * a + sin(turn) * b)
+      }
+    }
+    return targets
   }
 
   /// Sums of a horizontal and a vertical wave with noise, `[samples, 1, size, size]`, and the rates of the two waves.
@@ -69,11 +86,12 @@ enum ScalingProblems {
   }
 
   private static func problem(
-    _ images: Tensor, _ geometry: PatchGeometry, _ pooling: String, _ targets: Matrix
+    _ images: Tensor, _ geometry: PatchGeometry, _ pooling: String, _ targets: Matrix,
+    threads: Int = Parallel.processorCount
   ) throws -> TrainingProblem {
     var result = try TrainingProblem(
       images: images, geometry: geometry, pooling: Pooling(parsing: pooling), activation: .relu,
-      loss: SquaredLoss(targets: targets), lambda: 1, threads: Parallel.processorCount)
+      loss: SquaredLoss(targets: targets), lambda: 1, threads: threads)
     result.lambda = 0.05 * estimatedLambdaMax(result)
     return result
   }

@@ -5,16 +5,16 @@
 #endif
 
 /// Times and memory of this process.
-enum Clocks {
+package enum Clocks {
   /// Seconds since some moment.
-  static var wall: Double { seconds(CLOCK_MONOTONIC) }
+  package static var wall: Double { seconds(CLOCK_MONOTONIC) }
   /// Processor seconds of all threads.
-  static var processor: Double { seconds(CLOCK_PROCESS_CPUTIME_ID) }
+  package static var processor: Double { seconds(CLOCK_PROCESS_CPUTIME_ID) }
   /// Processor seconds of the calling thread.
-  static var thread: Double { seconds(CLOCK_THREAD_CPUTIME_ID) }
+  package static var thread: Double { seconds(CLOCK_THREAD_CPUTIME_ID) }
 
   /// Largest resident memory so far, in megabytes.
-  static var peakMegabytes: Double {
+  package static var peakMegabytes: Double {
     var usage = rusage()
     #if canImport(Glibc)
       getrusage(__rusage_who_t(Int32(RUSAGE_SELF.rawValue)), &usage)
@@ -23,6 +23,12 @@ enum Clocks {
       getrusage(RUSAGE_SELF, &usage)
       return Double(usage.ru_maxrss) / 1_048_576
     #endif
+  }
+
+  /// Programs that waited for a processor during the last minute, on average.
+  package static var load: Double {
+    var loads = [0.0, 0, 0]
+    return getloadavg(&loads, 3) == 3 ? loads[0] : 0
   }
 
   private static func seconds(_ clock: clockid_t) -> Double {

@@ -1,0 +1,45 @@
+extension BenchmarkReport {
+  /// The results page that is committed.
+  ///
+  /// - Parameter command: The command that made it.
+  /// - Returns: The page.
+  package func markdown(command: String) -> String {
+    var parts = [
+      "# What grows how, and how near the machine's limits", "",
+      "Made by `\(command)`; do not edit. \(Self.caveat)", "",
+      "Times are processor seconds of all threads, medians where a run is short. A law is a least-squares line through "
+        + "logarithms with its 95 % interval; `off, both laws` is the typical factor between the times and the law "
+        + "claimed, and between them and the other one (a power for an exponential, and the reverse): the nearer to 1 "
+        + "the better it fits.", "",
+    ]
+    parts += machineFacts.map { "* \($0.name): \($0.text)" }
+    parts += ["", "## Summary", ""] + claims.map { "* \($0)" } + ["* \(counterClaim)"]
+    for group in groups {
+      parts += ["", "## \(Self.heading(group))", "", laws(of: group).markdown, ""]
+      parts += sweeps.filter { $0.group == group }.map { "* \($0.name): \($0.setting)" }
+    }
+    if !threads.isEmpty { parts += ["", "## Threads", "", threadTable.markdown] }
+    if !floors.isEmpty {
+      parts += ["", "## Floors", "", Self.floorWords, "", ceilingTable.markdown, ""]
+      parts += [floorTable.markdown]
+    }
+    let counted = sweeps.filter { !$0.counters.isEmpty }
+    if !counted.isEmpty {
+      parts += ["", "## Counters", "", "The same in every run, on any number of threads.", ""]
+      for sweep in counted {
+        parts += ["### \(sweep.group): \(sweep.name)", "", points(of: sweep).markdown, ""]
+      }
+    }
+    return parts.joined(separator: "\n") + "\n"
+  }
+
+  /// A name with a capital letter.
+  static func heading(_ name: String) -> String { name.prefix(1).uppercased() + name.dropFirst() }
+
+  /// What a floor is.
+  static let floorWords =
+    "A floor is the larger of the bytes that have to move over the rate of the triad, and of the operations over the rate "
+    + "of the matrix product, both measured in the same run with as many threads. Data in caches move faster than the "
+    + "triad's, and OpenBLAS does not use the widest vectors of every processor, so that a fraction above 1 is possible. "
+    + "Enumeration does arithmetic that is not counted; its floor is that of writing the patterns."
+}

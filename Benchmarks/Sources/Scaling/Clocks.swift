@@ -1,1 +1,0 @@
-../Enumeration/Clocks.swift

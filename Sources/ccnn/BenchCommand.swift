@@ -1,0 +1,149 @@
+import ArgumentParser
+import ConvexCNN
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// `ccnn bench`.
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "How time grows with every size, by the package's sources.",
+    discussion: """
+      Builds the program Scaling of the package's sources with swift, then runs it: fitted laws of growth with their \
+      intervals, what further threads bring, and kernels beside the least time the machine allows. Exit code 1 where a \
+      deterministic counter exceeds its committed threshold; times never fail. The sources are CCNN_SOURCES if set, \
+      else a folder above the tool, else where it was built.
+
+      Example: ccnn bench --quick --html bench.html
+      """)
+
+  @Flag(help: "What takes minutes. (default)")
+  var quick = false
+
+  @Flag(help: "What takes a night.")
+  var full = false
+
+  @Option(
+    help: ArgumentHelp("Groups to measure, with commas. (default: all)", valueName: "groups"))
+  var only: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "All results as JSON; - writes them to standard output.", valueName: "file"))
+  var json: String?
+
+  @Option(help: ArgumentHelp("Every point as comma-separated values.", valueName: "file.csv"))
+  var csv: String?
+
+  @Option(help: ArgumentHelp("Page with charts and tables.", valueName: "file.html"))
+  var html: String?
+
+  @Option(help: ArgumentHelp("Results page in Markdown.", valueName: "file.md"))
+  var markdown: String?
+
+  func run() throws {
+    if quick, full {
+      throw InputError(
+        .usage, "--full", expected: "either --quick or --full", found: "both",
+        advice: "Leave one of them out.")
+    }
+    let outputs = [
+      ("--json", json), ("--csv", csv), ("--html", html), ("--markdown", markdown),
+    ]
+    try Outputs.check(outputs)
+    let environment = ProcessInfo.processInfo.environment
+    let package = try PackageSources.folder() + "/Benchmarks"
+    let swift = try PackageSources.swift(path: environment["PATH"] ?? "")
+    try build(package, with: swift)
+    var words = ["all", full ? "--full" : "--quick"]
+    for (option, value) in [("--only", only)] + outputs {
+      if let value { words += [option, value] }
+    }
+    try become("\(package)/.build/release/Scaling", words)
+  }
+
+  /// Builds the program; what swift says goes to standard error.
+  private func build(_ package: String, with swift: String) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: swift)
+    process.arguments = [
+      "build", "--package-path", package, "-c", "release", "--product", "Scaling",
+    ]
+    process.standardOutput = FileHandle.standardError
+    do { try process.run() } catch {
+      throw InputError(
+        .access, swift, expected: "a program that runs", found: error.localizedDescription,
+        advice: "Install Swift from https://www.swift.org/install.")
+    }
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
+      throw Failure(
+        code: 1,
+        message: "bench: expected \(package) to build, found exit code "
+          + "\(process.terminationStatus) of swift. What it said is above.")
+    }
+  }
+
+  /// Runs a program in place of this one, so that signals and exit code are its own.
+  private func become(_ program: String, _ words: [String]) throws {
+    let arguments = ([program] + words).map { strdup($0) } + [nil]
+    defer { for word in arguments { free(word) } }
+    execv(program, arguments)
+    throw InputError(
+      .access, program, expected: "a program that runs", found: String(cString: strerror(errno)),
+      advice: "Remove the folder .build beside Package.swift there and try again.")
+  }
+}
+
+/// Where the sources of the package and the compiler are.
+private enum PackageSources {
+  /// The folder of the package's sources with its benchmarks.
+  ///
+  /// `CCNN_SOURCES` decides when it is set. Otherwise the first of these: a folder above the executable; the sources it
+  /// was built from.
+  static func folder() throws -> String {
+    if let chosen = ProcessInfo.processInfo.environment["CCNN_SOURCES"] {
+      guard hasBenchmarks(chosen) else {
+        throw refusal("CCNN_SOURCES=\(chosen)", found: "none")
+      }
+      return URL(fileURLWithPath: chosen).path
+    }
+    var above = Bundle.main.executableURL?.resolvingSymlinksInPath()
+    while let folder = above, folder.path != "/" {
+      above = folder.deletingLastPathComponent()
+      if let above, hasBenchmarks(above.path) { return above.path }
+    }
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().path
+    guard hasBenchmarks(root) else {
+      throw refusal("bench", found: "none above the tool and none at \(root)")
+    }
+    return root
+  }
+
+  /// The compiler's driver.
+  static func swift(path: String) throws -> String {
+    let places = path.split(separator: ":").map { "\($0)/swift" }
+    guard let found = places.first(where: FileManager.default.isExecutableFile) else {
+      throw InputError(
+        .access, "bench", expected: "swift on the PATH", found: "none",
+        advice: "Install Swift 6.2 or newer from https://www.swift.org/install.")
+    }
+    return found
+  }
+
+  private static func hasBenchmarks(_ folder: String) -> Bool {
+    FileManager.default.fileExists(atPath: "\(folder)/Benchmarks/Package.swift")
+  }
+
+  private static func refusal(_ place: String, found: String) -> InputError {
+    InputError(
+      .access, place, expected: "the package's sources with Benchmarks/Package.swift",
+      found: found, advice: "Clone the package and set CCNN_SOURCES to its folder.")
+  }
+}
