@@ -1,11 +1,16 @@
-"""Listing all cells of a central arrangement, by two methods of others.
+"""Listing all cells of a central arrangement, by three methods of others.
 
-    python enumeration.py --problem EX-3-10 --folder FOLDER --method vertices|linear-programs
+    python enumeration.py --problem EX-3-10 --folder FOLDER
+                          --method vertices|linear-programs|reverse-search
 
 * `vertices`: rank 3 in NumPy; every vertex of the arrangement on the sphere is an intersection of
   two planes, and the cells around it are those of the planes through it (in floating point).
 * `linear-programs`: the tree of Rada and Cerny (2018): rows are added one by one, and a linear
   program by HiGHS decides whether each sign of the next row cuts the cell so far.
+* `reverse-search`: that of Avis and Fukuda (Reverse Search for Enumeration, Discrete Applied
+  Mathematics 1996): from a cell one steps across the first row that the segment to a fixed point
+  of the root meets, and the tree of these steps is walked backwards from the root; a linear program
+  for every row of every cell, and no memory of cells found.
 
 `objective` is the number of all cells, both of an antipodal pair, to compare with
 `ccnn enumerate`.
@@ -82,23 +87,62 @@ def cells_by_programs(normals, tolerance=1e-9):
     return open_cells
 
 
+def first_crossing(normals, signs, start, end):
+    """The row that the segment between two points meets first; None if it stays in the cell."""
+    from_start, to_end = normals @ start, normals @ end
+    crossed = np.flatnonzero(signs * to_end < 0)
+    if len(crossed) == 0:
+        return None
+    moments = from_start[crossed] / (from_start[crossed] - to_end[crossed])
+    return crossed[moments.argmin()]
+
+
+def cells_by_reverse_search(normals, tolerance=1e-9):
+    """Number of cells with a positive first sign, and of linear programs solved.
+
+    A cell's point is the one that `margin` finds, which depends on its signs only. The target is
+    a point in no special position in the root, so that segments meet rows one at a time.
+    """
+    target = np.random.default_rng(0).normal(size=normals.shape[1])
+    target *= np.sign(normals[0] @ target)
+    open_cells = [np.sign(normals @ target)]
+    cell_count = program_count = 0
+    while open_cells:
+        signs = open_cells.pop()
+        cell_count += 1
+        for row in range(1, len(normals)):
+            neighbor = signs.copy()
+            neighbor[row] = -neighbor[row]
+            width, point = margin(neighbor[:, None] * normals)
+            program_count += 1
+            if width > tolerance and first_crossing(normals, neighbor, point, target) == row:
+                open_cells.append(neighbor)
+    return cell_count, program_count
+
+
 def solve(options):
     """Lists the cells once and counts them."""
     normals = distinct_lines(problems.named(options.problem).patches)
     if options.method == "vertices" and normals.shape[1] != 3:
         raise ValueError(f"enumeration.py: vertices expects rank 3, found {normals.shape[1]}.")
     with protocol.Stopwatch() as watch:
+        programs = ""
         if options.method == "vertices":
             count = len(cells_at_vertices(normals))
-        else:
+        elif options.method == "linear-programs":
             count = 2 * len(cells_by_programs(normals))
-    return protocol.result(watch, count, None, f"{count} cells")
+        else:
+            half, program_count = cells_by_reverse_search(normals)
+            count, programs = 2 * half, f", {program_count} linear programs"
+    return protocol.result(watch, count, None, f"{count} cells{programs}")
 
 
 def main():
     """Reads the options and prints one JSON line."""
     options = protocol.parser(__doc__)
-    options.add_argument("--method", choices=["vertices", "linear-programs"], default="vertices")
+    options.add_argument(
+        "--method", choices=["vertices", "linear-programs", "reverse-search"],
+        default="vertices")
     protocol.answer(options.parse_args(), solve)
 
 

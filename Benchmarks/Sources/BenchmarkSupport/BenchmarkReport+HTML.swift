@@ -39,7 +39,7 @@ extension BenchmarkReport {
             "Times are processor seconds of all threads, medians where a run is short. A law is a least-squares line "
               + "through logarithms with its 95 % interval. The last column of the table has the typical factor between "
               + "the times and the law claimed, and between them and the other law."),
-          .table(Self.table(laws())),
+          .table(Self.table(laws)),
         ])
   }
 

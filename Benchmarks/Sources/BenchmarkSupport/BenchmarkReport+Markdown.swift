@@ -33,8 +33,10 @@ extension BenchmarkReport {
     return parts.joined(separator: "\n") + "\n"
   }
 
-  /// A name with a capital letter.
-  static func heading(_ name: String) -> String { name.prefix(1).uppercased() + name.dropFirst() }
+  /// The name of a group as words, with a capital letter.
+  static func heading(_ name: String) -> String {
+    name.prefix(1).uppercased() + String(name.dropFirst()).replacing("-", with: " ")
+  }
 
   /// What a floor is.
   static let floorWords =

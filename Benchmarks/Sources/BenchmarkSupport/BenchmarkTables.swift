@@ -14,20 +14,32 @@ package struct BenchmarkTable {
 }
 
 extension BenchmarkReport {
-  /// The laws of all sweeps, or of a group.
-  package func laws(of group: String? = nil) -> BenchmarkTable {
-    let chosen = sweeps.filter { group == nil || $0.group == group }
-    return BenchmarkTable(
+  /// The laws of all sweeps.
+  package var laws: BenchmarkTable {
+    BenchmarkTable(
       caption: "Laws of growth, with 95 % intervals",
-      header: ["work", "against", "values", "CPU s", "law", "claimed", "off, both laws"],
-      rows: chosen.map { sweep in
+      header: ["work", "against", "law", "claimed", "off, both laws"],
+      rows: sweeps.map { [$0.group, $0.name] + Self.lawCells($0) })
+  }
+
+  /// The laws of a group, with the times they are made of.
+  package func laws(of group: String) -> BenchmarkTable {
+    BenchmarkTable(
+      caption: "Laws of growth, with 95 % intervals",
+      header: ["against", "values", "CPU s", "law", "claimed", "off, both laws"],
+      rows: sweeps.filter { $0.group == group }.map { sweep in
         [
-          sweep.group, sweep.name,
+          sweep.name,
           sweep.points.map { SweepTable.number($0.quantity) }.joined(separator: ", "),
-          sweep.points.map { SweepTable.number($0.seconds) }.joined(separator: ", "), sweep.law,
-          sweep.limit.map { "exponent <= \($0)" } ?? "exponential", sweep.quality ?? "-",
-        ]
+          sweep.points.map { SweepTable.number($0.seconds) }.joined(separator: ", "),
+        ] + Self.lawCells(sweep)
       })
+  }
+
+  private static func lawCells(_ sweep: SweepResult) -> [String] {
+    [
+      sweep.law, sweep.limit.map { "exponent <= \($0)" } ?? "exponential", sweep.quality ?? "-",
+    ]
   }
 
   /// The points of a sweep.

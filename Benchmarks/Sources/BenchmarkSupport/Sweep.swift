@@ -38,7 +38,7 @@ package struct Sweep: Sendable {
   /// Work of one size, prepared; it is measured, and may run several times.
   package typealias Work = () throws -> Reading
 
-  /// What is measured: `pricing`, `convolution, forward`.
+  /// What is measured, one word: `pricing`, `gated-training`.
   package let group: String
   /// What is varied, unique in its group: `samples n`.
   package let name: String

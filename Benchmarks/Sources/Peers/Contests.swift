@@ -153,13 +153,20 @@ enum Contests {
       kind: .other, peers: peers)
   }
 
+  private static let vertices = Contest.Peer(
+    "NumPy, vertices", "enumeration.py --method vertices")
+
+  /// The tree of Rada and Cerny, and the reverse search of Avis and Fukuda.
+  private static func byPrograms(_ pace: Contest.Pace) -> [Contest.Peer] {
+    [
+      .init("tree of linear programs", "enumeration.py --method linear-programs", pace),
+      .init("reverse search", "enumeration.py --method reverse-search", pace),
+    ]
+  }
+
   private static let enumeration = [
-    listing(
-      "EX-3-8",
-      peers: [
-        .init("NumPy, vertices", "enumeration.py --method vertices"),
-        .init("tree of linear programs", "enumeration.py --method linear-programs", .slow),
-      ]),
-    listing("EX-3-20", peers: [.init("NumPy, vertices", "enumeration.py --method vertices")]),
+    listing("EX-3-4", peers: [vertices] + byPrograms(.once)),
+    listing("EX-3-8", peers: [vertices] + byPrograms(.slow)),
+    listing("EX-3-20", peers: [vertices]),
   ]
 }

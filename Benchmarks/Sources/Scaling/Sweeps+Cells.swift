@@ -98,7 +98,7 @@ extension Sweeps {
   static var training: [Sweep] {
     (shapes + [filtersFound]).map { shape in
       Sweep(
-        "ReLU training", shape.name, setting: shape.setting + "; to a proven gap of 1 %",
+        "ReLU-training", shape.name, setting: shape.setting + "; to a proven gap of 1 %",
         growth: shape.growth, counters: ["rounds", "nodes", "neurons"], quick: shape.quick,
         full: shape.full
       ) { value in

@@ -130,7 +130,7 @@ extension Sweeps {
       axes.flatMap { axis in
         backends.map { backend in
           Sweep(
-            "convolution, \(pass)", "\(axis.name), \(backend.rawValue)", chart: axis.name,
+            "convolution-\(pass)", "\(axis.name), \(backend.rawValue)", chart: axis.name,
             quantity: axis.quantity, setting: "\(axis.setting); 16 filters unless they are varied",
             growth: axis.growth(backend),
             quick: axis.quick, full: axis.full, scale: axis.scale

@@ -49,7 +49,7 @@ extension Sweeps {
       _ change: @escaping @Sendable (inout GatedTask, Int) -> Void
     ) -> Sweep {
       Sweep(
-        "gated training", name,
+        "gated-training", name,
         setting:
           "500 waves of 12 x 12, 3x3, one output, one window, 32 gates unless varied; to a proven gap of 0.1 %",
         counters: ["steps", "neurons"], quick: quick, full: full, scale: scale
