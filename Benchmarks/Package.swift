@@ -48,6 +48,8 @@ let package = Package(
         .product(name: "Tensors", package: "ConvexCNN"),
       ]),
     .testTarget(
-      name: "BenchmarkTests", dependencies: ["BenchmarkSupport"], swiftSettings: features),
+      name: "BenchmarkTests",
+      dependencies: ["BenchmarkSupport", .product(name: "Reports", package: "ConvexCNN")],
+      swiftSettings: features),
   ]
 )

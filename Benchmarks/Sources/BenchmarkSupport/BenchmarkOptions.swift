@@ -11,13 +11,15 @@ package struct BenchmarkOptions: Equatable, Sendable {
   package var json: String?
   package var html: String?
   package var markdown: String?
+  /// Folder for the charts of the results page.
+  package var figures: String?
   /// Where to write thresholds made of this run.
   package var thresholds: String?
 
   /// The options of `Scaling all`.
   package static let usage = """
     usage: Scaling all [--quick|--full] [--only GROUP,...] [--csv FILE] [--json FILE|-] [--html FILE]
-                       [--markdown FILE] [--write-thresholds FILE]
+                       [--markdown FILE] [--figures FOLDER] [--write-thresholds FILE]
     """
 
   /// Reads the words after `all`.
@@ -45,6 +47,7 @@ package struct BenchmarkOptions: Equatable, Sendable {
       case "--json": json = try Self.value(of: word, &rest)
       case "--html": html = try Self.value(of: word, &rest)
       case "--markdown": markdown = try Self.value(of: word, &rest)
+      case "--figures": figures = try Self.value(of: word, &rest)
       case "--write-thresholds": thresholds = try Self.value(of: word, &rest)
       default: throw Self.misuse("Scaling all", "an option", "\"\(word)\"")
       }
@@ -70,21 +73,39 @@ package struct BenchmarkOptions: Equatable, Sendable {
   ///
   /// - Throws: `BenchmarkError` with code 74.
   package func checkFiles() throws {
+    if let figures, !Self.isWritableFolder(figures) {
+      throw BenchmarkError(
+        "--figures \(figures)", expected: "a folder to write to", found: "none",
+        advice: "Create the folder first.", code: 74)
+    }
     for (option, path) in files where path != "-" {
       let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-      var isFolder: ObjCBool = false
-      let exists = FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder)
-      guard exists, isFolder.boolValue, FileManager.default.isWritableFile(atPath: folder) else {
+      guard Self.isWritableFolder(folder) else {
         throw BenchmarkError(
           "\(option) \(path)", expected: "a folder to write to", found: "none at \(folder)",
           advice: "Create the folder first.", code: 74)
       }
+      var isFolder: ObjCBool = false
       if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
         throw BenchmarkError(
           "\(option) \(path)", expected: "the name of a file", found: "a folder",
           advice: "Name a file.", code: 74)
       }
     }
+  }
+
+  private static func isWritableFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      && isFolder.boolValue && FileManager.default.isWritableFile(atPath: path)
+  }
+
+  /// The folder of the figures as seen from the results page: without the page's own folder.
+  package var figureFolder: String? {
+    guard let figures, let markdown else { return figures }
+    let page = URL(fileURLWithPath: markdown).deletingLastPathComponent().path
+    let folder = URL(fileURLWithPath: figures).path
+    return folder.hasPrefix(page + "/") ? String(folder.dropFirst(page.count + 1)) : folder
   }
 
   /// Writes a file in one step, or standard output for `-`.

@@ -1,9 +1,13 @@
+import Reports
+
 extension BenchmarkReport {
   /// The results page that is committed.
   ///
-  /// - Parameter command: The command that made it.
+  /// - Parameters:
+  ///   - command: The command that made it.
+  ///   - figureFolder: Where the page finds the files of `figures`; nil for no figures.
   /// - Returns: The page.
-  package func markdown(command: String) -> String {
+  package func markdown(command: String, figureFolder: String? = nil) -> String {
     var parts = [
       "# What grows how, and how near the machine's limits", "",
       "Made by `\(command)`; do not edit. \(Self.caveat)", "",
@@ -15,7 +19,13 @@ extension BenchmarkReport {
     parts += machineFacts.map { "* \($0.name): \($0.text)" }
     parts += ["", "## Summary", ""] + claims.map { "* \($0)" } + ["* \(counterClaim)"]
     for group in groups {
-      parts += ["", "## \(Self.heading(group))", "", laws(of: group).markdown, ""]
+      parts += ["", "## \(Self.heading(group))", ""]
+      if let figureFolder {
+        let own = figures.filter { $0.group == group }
+        parts += own.map { "![\($0.chart.title)](\(figureFolder)/\($0.file))" }
+        if !own.isEmpty { parts.append("") }
+      }
+      parts += [laws(of: group).markdown, ""]
       parts += sweeps.filter { $0.group == group }.map { "* \($0.name): \($0.setting)" }
     }
     if !threads.isEmpty { parts += ["", "## Threads", "", threadTable.markdown] }

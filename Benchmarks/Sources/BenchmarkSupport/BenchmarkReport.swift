@@ -74,9 +74,18 @@ package struct BenchmarkReport: Codable, Equatable, Sendable {
     let (over, exponential, unclear) = (
       names(.overLimit), names(.exponential), names(.unclear)
     )
-    var claims = [
-      "\(kept) of \(polynomial.count) sweeps whose growth is claimed to be polynomial keep within the exponent claimed."
-    ]
+    var claims: [String] = []
+    if !polynomial.isEmpty {
+      claims.append(
+        "\(kept) of \(polynomial.count) sweeps whose growth is claimed to be polynomial keep within the exponent claimed."
+      )
+    }
+    let loose = sweeps.filter(\.isLoose).map { "\($0.group), \($0.name)" }
+    if !loose.isEmpty {
+      claims.append(
+        "Intervals of \(loose.count) of these reach above it, mostly since problems of different sizes are differently hard: "
+          + loose.joined(separator: "; ") + ".")
+    }
     if !over.isEmpty {
       claims.append("Over the exponent claimed: \(over.joined(separator: "; ")).")
     }
@@ -89,6 +98,7 @@ package struct BenchmarkReport: Codable, Equatable, Sendable {
 
   /// What the comparison with the thresholds says.
   package var counterClaim: String {
+    if counters.compared + counters.without == 0 { return "No deterministic counters." }
     let compared = "\(counters.compared) deterministic counters compared with committed thresholds"
     let without = counters.without == 0 ? "" : ", \(counters.without) have none"
     return counters.exceeded.isEmpty

@@ -77,6 +77,12 @@ package struct SweepResult: Codable, Equatable, Sendable {
     }
   }
 
+  /// Whether the exponent keeps within the limit but its interval reaches above it.
+  package var isLoose: Bool {
+    guard verdict == .polynomial, let fit, let half = fit.halfWidth, let limit else { return false }
+    return fit.slope + half > limit
+  }
+
   /// The law in words.
   package var law: String {
     guard let fit else { return "too few values" }

@@ -133,6 +133,13 @@ struct Floors {
         return { _ = problem.gatedFeatures(of: gates) }
       },
       Kernel(
+        name: "gated features, streamed", setting: setting, bytes: 8 * (patches + entries),
+        operations: 4 * patches * Double(gateCount)
+      ) { threads in
+        let map = StreamedFeatureMap(problem: try problem(threads), gates: gates)
+        return { map.forEachBlock { _, _ in } }
+      },
+      Kernel(
         name: "gated pass", setting: setting + ", \(outputs) outputs", bytes: 8 * 2 * entries,
         operations: 4 * entries * Double(outputs)
       ) { threads in

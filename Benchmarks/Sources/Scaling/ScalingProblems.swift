@@ -5,9 +5,27 @@ import Tensors
 
 /// Problems of which one size is varied.
 enum ScalingProblems {
-  /// The first samples of the digits (training part), parity or classes.
+  /// What a network of one output is to say of a digit, several tasks of the same size.
+  enum DigitTask: CaseIterable {
+    /// Whether it is odd.
+    case odd
+    /// Whether it is at least 5.
+    case large
+    /// Whether it is 0, 1, 4 or 9.
+    case square
+
+    fileprivate func holds(_ digit: Int) -> Bool {
+      switch self {
+      case .odd: digit % 2 == 1
+      case .large: digit >= 5
+      case .square: [0, 1, 4, 9].contains(digit)
+      }
+    }
+  }
+
+  /// The first samples of the digits (training part), with targets -1 and 1.
   static func digits(
-    samples: Int, filter: (Int, Int), pooling: String = "sum", outputs: Int = 1,
+    samples: Int, filter: (Int, Int), task: DigitTask = .odd,
     threads: Int = Parallel.processorCount
   ) throws -> TrainingProblem {
     let train = try DatasetLoader.bundled(named: "digits").train
@@ -17,22 +35,14 @@ enum ScalingProblems {
     guard case .classes(let classes, _) = train.labels else {
       throw ScalingError.labels
     }
-    // Output k says whether the digit is k modulo the number of outputs; a single one whether it is odd. Targets are
-    // centered, else the mean would outweigh all else.
-    var targets = Matrix(rows: count, columns: outputs)
-    for i in 0..<count {
-      for k in 0..<outputs {
-        targets[i, k] =
-          outputs == 1
-          ? Double(2 * (classes[i] % 2) - 1)
-          : (classes[i] % outputs == k ? 1 : 0) - 1 / Double(outputs)
-      }
-    }
+    let targets = Matrix(
+      rows: count, columns: 1,
+      elements: classes.prefix(count).map { task.holds($0) ? 1 : -1 })
     return try problem(
       images,
       PatchGeometry(
-        imageHeight: 8, imageWidth: 8, filterHeight: filter.0, filterWidth: filter.1), pooling,
-      targets, threads: threads)
+        imageHeight: 8, imageWidth: 8, filterHeight: filter.0, filterWidth: filter.1),
+      "sum", targets, threads: threads)
   }
 
   /// Random waves on a grid of a given size, so that patches are alike for every size; a single target says which waves

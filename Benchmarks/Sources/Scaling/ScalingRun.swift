@@ -36,6 +36,13 @@ struct ScalingRun {
     return report.counters.exceeded.isEmpty
   }
 
+  /// How to make the results page again, from the package's folder.
+  private var command: String {
+    let only = options.groups.isEmpty ? "" : " --only \(options.groups.joined(separator: ","))"
+    return "make bench BENCH_FLAGS='\(options.isQuick ? "--quick" : "--full")\(only) "
+      + "--markdown Benchmarks/RESULTS.md --figures Benchmarks/figures'"
+  }
+
   private func wants(_ group: String) -> Bool {
     options.groups.isEmpty || options.groups.contains(group)
   }
@@ -44,10 +51,13 @@ struct ScalingRun {
     try BenchmarkOptions.write(report.csv(), to: options.csv)
     try BenchmarkOptions.write(try report.json(), to: options.json)
     try BenchmarkOptions.write(try report.html(), to: options.html)
-    let words = ["Scaling", "all", options.isQuick ? "--quick" : "--full"]
-    let only = options.groups.isEmpty ? [] : ["--only", options.groups.joined(separator: ",")]
     try BenchmarkOptions.write(
-      report.markdown(command: (words + only).joined(separator: " ")), to: options.markdown)
+      report.markdown(command: command, figureFolder: options.figureFolder), to: options.markdown)
+    if let folder = options.figures {
+      for figure in report.figures {
+        try BenchmarkOptions.write(try figure.chart.svg(), to: "\(folder)/\(figure.file)")
+      }
+    }
     // Thresholds of what was not measured stay.
     try BenchmarkOptions.write(
       Thresholds(measured: report.sweeps).merging(committed).text, to: options.thresholds)

@@ -26,16 +26,23 @@ extension Sweeps {
     }
   }
 
+  /// Several tasks on the same digits.
+  private static func digits(_ samples: Int, _ filter: (Int, Int)) throws -> [TrainingProblem] {
+    try ScalingProblems.DigitTask.allCases.map {
+      try ScalingProblems.digits(samples: samples, filter: filter, task: $0)
+    }
+  }
+
   /// Every size of a problem that pricing and training meet.
   static let shapes = [
     ProblemShape(
-      name: "samples n", setting: "digits by parity, 2x2, sum pooling",
+      name: "samples n", setting: "3 tasks on digits, 2x2, sum pooling",
       quick: [90, 180, 360, 720], full: [90, 180, 360, 720, 1438]
-    ) { [try ScalingProblems.digits(samples: $0, filter: (2, 2))] },
+    ) { try digits($0, (2, 2)) },
     ProblemShape(
-      name: "samples n, 1x3", setting: "digits by parity, 1x3, sum pooling",
+      name: "samples n, 1x3", setting: "3 tasks on digits, 1x3, sum pooling",
       quick: [90, 180, 360, 720, 1438], full: [90, 180, 360, 720, 1438]
-    ) { [try ScalingProblems.digits(samples: $0, filter: (1, 3))] },
+    ) { try digits($0, (1, 3)) },
     ProblemShape(
       name: "positions K", setting: "3 draws of 20 waves, 2x2, sum pooling",
       quick: [49, 121, 225, 529], full: [49, 121, 225, 529, 961, 2025]

@@ -41,6 +41,14 @@ struct BenchmarkOptionsTests {
     try BenchmarkOptions.write("y\n", to: path)
     #expect(try String(contentsOfFile: path, encoding: .utf8) == "y\n")
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["b.csv"])
+    #expect(
+      try BenchmarkOptions(
+        ["--markdown", path, "--figures", folder.appendingPathComponent("figures").path],
+        groups: groups
+      ).figureFolder == "figures")
+    #expect {
+      try BenchmarkOptions(["--figures", path], groups: groups).checkFiles()
+    } throws: { ($0 as? BenchmarkError)?.code == 74 }
     for lost in [folder.path, folder.appendingPathComponent("no/b.csv").path] {
       #expect {
         try BenchmarkOptions(["--csv", lost], groups: groups).checkFiles()

@@ -1,5 +1,6 @@
 import BenchmarkSupport
 import Foundation
+import Reports
 import Testing
 
 struct BenchmarkReportTests {
@@ -112,6 +113,18 @@ struct BenchmarkReportTests {
     ] {
       #expect(text.contains(words), "\(words)")
     }
+  }
+
+  @Test func figuresStandInTheirGroups() throws {
+    let report = try Self.report()
+    #expect(
+      report.figures.map(\.file) == ["scaling-pricing.svg", "scaling-pricing-exponential.svg"])
+    #expect(report.figures.map { $0.chart.series.map(\.name) }.first == ["samples n", "outputs c"])
+    // Relative to the first: a power is straight through (1, 1).
+    #expect(report.figures[0].chart.series[1].points[0] == .init(1, 1))
+    let text = report.markdown(command: "c", figureFolder: "figures")
+    #expect(text.contains("](figures/scaling-pricing.svg)"))
+    #expect(!report.markdown(command: "c").contains(".svg"))
   }
 
   @Test func countersAreComparedWithThresholds() throws {
