@@ -14,7 +14,8 @@ extension CellGenerationRun {
     let clock = Stopwatch()
     let gradient = problem.reducedLoss.gradient(at: problem.predictions(of: network))
     let ascent = DualNormAscent(
-      starts: starts, kept: max(24, mostFilters), isBrief: isBrief, parts: parts,
+      starts: starts, kept: max(24, mostFilters), isBrief: isBrief,
+      hopsBelow: Self.clearRatio * problem.lambda, parts: parts,
       seed: settings.seed &+ UInt64(round) &* 0x9E37_79B9)
     let (filters, norms) = ascent.maximizers(
       of: problem, dual: gradient, known: network.neuronCount > 0 ? network.filters : nil)
@@ -54,6 +55,9 @@ extension CellGenerationRun {
     let violated = pricing.norms.indices.filter { pricing.norms[$0] > problem.lambda * (1 + 1e-9) }
     return pricing.filters.selectingRows(Array(violated.prefix(mostFilters)))
   }
+
+  /// A largest norm over lambda that is reason enough to go on with what ascent found.
+  private static let clearRatio = 1.1
 
   /// Filters added in this round, at most; the program over cells is quick to choose among many.
   private var mostFilters: Int { (optimizesOverCells ? 4 : 1) * settings.filtersPerRound }

@@ -19,22 +19,27 @@ package struct DualNormAscent: Sendable {
   var kept: Int
   /// Whether ascent ends with the best directions of short runs, without going on along faces.
   var isBrief: Bool
+  /// Norm below which the maxima found are where to search on (`hop`); 0 for never.
+  var hopsBelow: Double
   /// The part of the samples to look at first.
   private var parts = SampleParts()
   /// Seed of the random directions.
   var seed: UInt64
 
   init(
-    starts: Int = 128, steps: Int = 40, kept: Int = 24, isBrief: Bool = false, parts: SampleParts,
-    seed: UInt64
+    starts: Int = 128, steps: Int = 40, kept: Int = 24, isBrief: Bool = false,
+    hopsBelow: Double = 0, parts: SampleParts, seed: UInt64
   ) {
-    self.init(starts: starts, steps: steps, kept: kept, isBrief: isBrief, seed: seed)
+    self.init(
+      starts: starts, steps: steps, kept: kept, isBrief: isBrief, hopsBelow: hopsBelow, seed: seed)
     self.parts = parts
   }
 
   package init(
-    starts: Int = 128, steps: Int = 40, kept: Int = 24, isBrief: Bool = false, seed: UInt64
+    starts: Int = 128, steps: Int = 40, kept: Int = 24, isBrief: Bool = false,
+    hopsBelow: Double = 0, seed: UInt64
   ) {
+    self.hopsBelow = hopsBelow
     self.kept = kept
     self.starts = starts
     self.steps = steps
@@ -88,10 +93,13 @@ package struct DualNormAscent: Sendable {
       }
       (found, norms) = ascend(problem, dual, found, steps: steps / 2)
     }
-    return DualNormAscent.distinct(found, norms, limit: found.rows)
+    if let largest = norms.max(), largest < hopsBelow {
+      (found, norms) = hop(problem, dual, found, norms)
+    }
+    return DualNormAscent.distinct(found, norms, limit: kept, cosine: Self.regionCosine)
   }
 
-  private func ascend(
+  func ascend(
     _ problem: TrainingProblem, _ dual: Matrix, _ start: Matrix, steps: Int,
     faces: ActivationFaces? = nil
   ) -> (filters: Matrix, norms: [Double]) {
