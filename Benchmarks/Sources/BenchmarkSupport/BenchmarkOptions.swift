@@ -49,7 +49,7 @@ package struct BenchmarkOptions: Equatable, Sendable {
       case "--markdown": markdown = try Self.value(of: word, &rest)
       case "--figures": figures = try Self.value(of: word, &rest)
       case "--write-thresholds": thresholds = try Self.value(of: word, &rest)
-      default: throw Self.misuse("Scaling all", "an option", "\"\(word)\"")
+      default: throw Self.misuse("all", "an option", "\"\(word)\"")
       }
     }
     if seen.contains("--quick"), seen.contains("--full") {

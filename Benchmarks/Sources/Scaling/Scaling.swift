@@ -64,7 +64,7 @@ struct Scaling {
 
   private static func misuse(_ found: String) -> BenchmarkError {
     BenchmarkError(
-      "Scaling", expected: "a command with its options", found: "\"\(found)\"",
+      "command", expected: "a command with its options", found: "\"\(found)\"",
       advice: "\n\(usage)",
       code: 64)
   }

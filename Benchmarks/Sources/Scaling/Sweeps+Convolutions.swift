@@ -102,17 +102,18 @@ extension Sweeps {
 
   /// Cutting patches out of images.
   ///
-  /// A quarter of the samples, so that the patches of the quick version take less than the 32 MB from which on the
-  /// system hands out new pages in every run, which costs ten times as much as the extraction.
+  /// An eighth of the samples, so that all patches take less than the 32 MB from which on the system hands out new pages
+  /// in every run, which may cost ten times as much as the extraction (see `Floors`).
   static var extraction: [Sweep] {
     axes.dropLast().map { axis in
       Sweep(
         "extraction", axis.name, quantity: axis.quantity,
-        setting: "\(axis.setting); a quarter of the samples",
-        counters: ["entries"], quick: axis.quick, full: axis.full, scale: axis.scale
+        setting: "\(axis.setting); an eighth of the samples", counters: ["entries"],
+        quick: axis.quick, full: axis.quantity == "pixels" ? axis.quick : axis.full,
+        scale: axis.scale
       ) { value in
         var size = axis.size(value)
-        size.samples /= 4
+        size.samples /= 8
         let (images, geometry) = (size.images, try size.geometry)
         return {
           let patches = try PatchSet(images: images, geometry: geometry).patches

@@ -37,19 +37,19 @@ extension Sweeps {
   static let shapes = [
     ProblemShape(
       name: "samples n", setting: "3 tasks on digits, 2x2, sum pooling",
-      quick: [90, 180, 360, 720], full: [90, 180, 360, 720, 1438]
+      quick: [90, 180, 360, 720, 1438], full: [90, 127, 180, 255, 360, 509, 720, 1018, 1438]
     ) { try digits($0, (2, 2)) },
     ProblemShape(
       name: "samples n, 1x3", setting: "3 tasks on digits, 1x3, sum pooling",
-      quick: [90, 180, 360, 720, 1438], full: [90, 180, 360, 720, 1438]
+      quick: [90, 180, 360, 720, 1438], full: [90, 127, 180, 255, 360, 509, 720, 1018, 1438]
     ) { try digits($0, (1, 3)) },
     ProblemShape(
       name: "positions K", setting: "3 draws of 20 waves, 2x2, sum pooling",
-      quick: [49, 121, 225, 529], full: [49, 121, 225, 529, 961, 2025]
+      quick: [49, 121, 225, 529], full: [49, 81, 121, 169, 225, 361, 529, 961, 2025]
     ) { try draws(3, samples: 20, side: Int(Double($0).squareRoot().rounded()) + 1) },
     ProblemShape(
       name: "outputs c", setting: "3 draws of 40 waves of 8 x 8, 2x2, sum pooling",
-      quick: [1, 2, 4, 8], full: [1, 2, 4, 8, 16]
+      quick: [1, 2, 4, 8], full: [1, 2, 3, 4, 6, 8, 12, 16]
     ) { try draws(3, samples: 40, side: 8, outputs: $0) },
     ProblemShape(
       name: "windows a", setting: "3 draws of 20 waves of 13 x 13, 2x2, sums over windows",
@@ -75,7 +75,8 @@ extension Sweeps {
   static let filtersFound = ProblemShape(
     name: "filters found",
     setting: "180 digits by parity, 1x3, sum pooling; lambda is the value / 1000 of lambdaMax",
-    quick: [500, 200, 80, 30, 12], full: [500, 200, 80, 30, 12, 5], isNeurons: true
+    quick: [500, 200, 80, 30, 12], full: [500, 300, 200, 120, 80, 50, 30, 20, 12, 8, 5],
+    isNeurons: true
   ) { value in
     var problem = try ScalingProblems.digits(samples: 180, filter: (1, 3))
     problem.lambda *= Double(value) / 50
