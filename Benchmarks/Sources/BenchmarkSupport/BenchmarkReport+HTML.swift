@@ -35,10 +35,7 @@ extension BenchmarkReport {
       claims.map { .claim($0) }
         + [
           .claim(counterClaim),
-          .text(
-            "Times are processor seconds of all threads, medians where a run is short. A law is a least-squares line "
-              + "through logarithms with its 95 % interval. The last column of the table has the typical factor between "
-              + "the times and the law claimed, and between them and the other law."),
+          .text(Self.lawWords),
           .table(Self.table(laws)),
         ])
   }

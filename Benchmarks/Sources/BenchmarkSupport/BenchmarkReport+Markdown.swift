@@ -11,10 +11,7 @@ extension BenchmarkReport {
     var parts = [
       "# What grows how, and how near the machine's limits", "",
       "Made by `\(command)`; do not edit. \(Self.caveat)", "",
-      "Times are processor seconds of all threads, medians where a run is short. A law is a least-squares line through "
-        + "logarithms with its 95 % interval; `off, both laws` is the typical factor between the times and the law "
-        + "claimed, and between them and the other one (a power for an exponential, and the reverse): the nearer to 1 "
-        + "the better it fits.", "",
+      Self.lawWords, "",
     ]
     parts += machineFacts.map { "* \($0.name): \($0.text)" }
     parts += ["", "## Summary", ""] + claims.map { "* \($0)" } + ["* \(counterClaim)"]
@@ -47,6 +44,13 @@ extension BenchmarkReport {
   static func heading(_ name: String) -> String {
     name.prefix(1).uppercased() + String(name.dropFirst()).replacing("-", with: " ")
   }
+
+  /// How to read the tables of laws.
+  static let lawWords =
+    "Times are processor seconds of all threads, medians where a run is short. A law is a least-squares line through "
+    + "logarithms with its 95 % interval; `last two` is the exponent between the two largest values, where constant parts "
+    + "weigh least; `off, both laws` is the typical factor between the times and the law claimed, and between them and the "
+    + "other one (a power for an exponential, and the reverse): the nearer to 1 the better it fits."
 
   /// What a floor is.
   static let floorWords =

@@ -86,6 +86,14 @@ package struct BenchmarkReport: Codable, Equatable, Sendable {
         "Intervals of \(loose.count) of these reach above it, mostly since problems of different sizes are differently hard: "
           + loose.joined(separator: "; ") + ".")
     }
+    let steep = sweeps.filter(\.steepens).map {
+      "\($0.group), \($0.name) (\(String(format: "%.2f", $0.lastExponent ?? .nan)))"
+    }
+    if !steep.isEmpty {
+      claims.append(
+        "Between the two largest values the exponent is above the claim in: "
+          + steep.joined(separator: "; ") + ".")
+    }
     if !over.isEmpty {
       claims.append("Over the exponent claimed: \(over.joined(separator: "; ")).")
     }

@@ -18,7 +18,7 @@ extension BenchmarkReport {
   package var laws: BenchmarkTable {
     BenchmarkTable(
       caption: "Laws of growth, with 95 % intervals",
-      header: ["work", "against", "law", "claimed", "off, both laws"],
+      header: ["work", "against", "law", "last two", "claimed", "off, both laws"],
       rows: sweeps.map { [$0.group, $0.name] + Self.lawCells($0) })
   }
 
@@ -26,7 +26,7 @@ extension BenchmarkReport {
   package func laws(of group: String) -> BenchmarkTable {
     BenchmarkTable(
       caption: "Laws of growth, with 95 % intervals",
-      header: ["against", "values", "CPU s", "law", "claimed", "off, both laws"],
+      header: ["against", "values", "CPU s", "law", "last two", "claimed", "off, both laws"],
       rows: sweeps.filter { $0.group == group }.map { sweep in
         [
           sweep.name,
@@ -38,7 +38,8 @@ extension BenchmarkReport {
 
   private static func lawCells(_ sweep: SweepResult) -> [String] {
     [
-      sweep.law, sweep.limit.map { "exponent <= \($0)" } ?? "exponential", sweep.quality ?? "-",
+      sweep.law, sweep.lastExponent.map { String(format: "%.2f", $0) } ?? "-",
+      sweep.limit.map { "exponent <= \($0)" } ?? "exponential", sweep.quality ?? "-",
     ]
   }
 

@@ -47,6 +47,8 @@ package struct SweepResult: Codable, Equatable, Sendable {
   package let otherFit: ScalingFit?
   /// The law claimed, fitted to each counter; nil for counters that are zero somewhere or do not change.
   package let counterFits: [ScalingFit?]
+  /// The exponent between the two largest quantities, where constant parts weigh least; nil for exponential growth.
+  package let lastExponent: Double?
   package let verdict: Verdict
 
   /// The result of a sweep's points.
@@ -59,6 +61,8 @@ package struct SweepResult: Codable, Equatable, Sendable {
       let counts = points.map { (x: $0.quantity, y: Double($0.counters[index])) }
       return ScalingFit(law, counts).flatMap { $0.slope == 0 ? nil : $0 }
     }
+    let last = pairs.sorted { $0.x < $1.x }.suffix(2)
+    lastExponent = law == .power ? ScalingFit(.power, Array(last))?.slope : nil
     switch sweep.growth {
     case .polynomial(let limit):
       self.limit = limit
@@ -75,6 +79,12 @@ package struct SweepResult: Codable, Equatable, Sendable {
       }
       verdict = grows ? .exponential : .unclear
     }
+  }
+
+  /// Whether the exponent keeps within the limit, but not between the two largest quantities.
+  package var steepens: Bool {
+    guard verdict == .polynomial, let lastExponent, let limit else { return false }
+    return lastExponent > limit
   }
 
   /// Whether the exponent keeps within the limit but its interval reaches above it.

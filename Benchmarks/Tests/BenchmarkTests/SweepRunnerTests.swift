@@ -1,4 +1,5 @@
 import BenchmarkSupport
+import Foundation
 import Testing
 
 struct SweepRunnerTests {
@@ -67,6 +68,19 @@ struct SweepRunnerTests {
     }
     #expect(
       try SweepRunner(isQuick: true, clock: { clock.seconds }).run(flat).verdict == .unclear)
+  }
+
+  /// A constant part hides growth from the fit, not from the last two values.
+  @Test func lastExponentIsThatOfTheTwoLargest() throws {
+    let clock = Clock()
+    let late = sweep { value in
+      clock.seconds += [1: 1.0, 2: 1.5, 4: 4][value] ?? 0
+      return Sweep.Reading([1])
+    }
+    let result = try SweepRunner(isQuick: true, clock: { clock.seconds }).run(late)
+    #expect(abs(try #require(result.fit).slope - 1) < 1e-9)
+    #expect(abs(try #require(result.lastExponent) - log2(4 / 1.5)) < 1e-9)
+    #expect(result.verdict == .polynomial && result.steepens)
   }
 
   @Test func countersMustRepeat() {
