@@ -6,8 +6,8 @@ public import Tensors
 ///
 /// It proves what `Certifier` proves, by the same code on each block: one pass over the data for the predictions and one for the
 /// dual norm, in double precision throughout. Nothing of the size of the patches is kept. Its lower bounds are those of gated
-/// networks over the gates given and of linear networks; for ReLU networks it recomputes the objective and proves no bound other
-/// than 0.
+/// networks over the gates given, of linear networks, and of ReLU networks over all cells by `StreamedReLUBound`, which is looser than
+/// the bounds of `Certifier`; with max pooling it recomputes the objective and proves no bound other than 0.
 public struct StreamedCertifier: Sendable {
   private let source: any SampleSource
   private let loss: any Loss
@@ -79,7 +79,8 @@ public struct StreamedCertifier: Sendable {
       objective: value + penalty, loss: value, regularization: penalty,
       weightDecayObjective: max(decay, value + penalty), lowerBound: lower,
       unrestrictedLowerBound: nil, dualNormUpperBound: norm.map { $0 / dual.factor },
-      lambda: lambda, scope: forward.scope, bound: norm == nil ? .none : .exact,
+      lambda: lambda, scope: forward.scope,
+      bound: norm == nil ? .none : network.activation == .relu ? .spectral : .exact,
       neuronCount: network.neuronCount, targetGap: targetGap,
       verdict: verifier.verdict(
         objective: value + penalty, lower: lower, outside: forward.firstOutside,
@@ -89,25 +90,45 @@ public struct StreamedCertifier: Sendable {
     return (certificate, forward.predictions)
   }
 
-  /// The bound of `MaskedDualNorm` over all samples; nil for ReLU and max pooling.
+  /// The bound over all samples, of `MaskedDualNorm` or `StreamedReLUBound`; nil for max pooling.
   private func dualNormUpperBound(
     _ dual: Matrix, _ network: Network, _ gates: Matrix?
   ) throws -> Double? {
-    guard network.activation == .gated || network.activation == .linear,
-      network.pooling.kind != .max
-    else { return nil }
+    guard network.pooling.kind != .max else { return nil }
     let largest = dual.elements.reduce(0) { max($0, abs($1)) }
     guard largest > 0 else { return 0 }
     let factor = Double(sign: .plus, exponent: Int(largest.exponent), significand: 1)
+    var scaled = dual
+    for e in scaled.elements.indices { scaled.elements[e] /= factor }
+    let bound =
+      network.activation == .relu
+      ? try bound(overAllCells: scaled, network) : try bound(overGates: scaled, network, gates)
+    return bound.isNaN ? .infinity : max(bound * factor, .leastNormalMagnitude)
+  }
+
+  private func bound(overAllCells dual: Matrix, _ network: Network) throws -> Double {
+    var gathered: StreamedReLUBound?
+    try forEachView(of: network, gates: nil) { samples, view in
+      guard case .linear(let weights) = view.windows else { return }
+      var bound =
+        gathered
+        ?? StreamedReLUBound(
+          weights: weights, patchDimension: view.patches.patchDimension, outputCount: dual.columns)
+      gathered = nil
+      bound.add(view.patches, dual: dual.selectingRows(Array(samples)))
+      gathered = bound
+    }
+    return try gathered?.value() ?? 0
+  }
+
+  private func bound(
+    overGates dual: Matrix, _ network: Network, _ gates: Matrix?
+  ) throws -> Double {
     var sums: [Matrix] = []
     var (mass, size) = (0.0, 0)
     try forEachView(of: network, gates: gates) { samples, view in
       guard case .linear(let weights) = view.windows else { return }
-      var part = Matrix(
-        rows: samples.count, columns: dual.columns,
-        elements: Array(
-          dual.elements[samples.lowerBound * dual.columns..<samples.upperBound * dual.columns]))
-      for e in part.elements.indices { part.elements[e] /= factor }
+      let part = dual.selectingRows(Array(samples))
       let masks = gates.map { view.patterns(of: $0) }
       size = weights.rows * dual.columns
       mass += view.massBound(part)
@@ -130,8 +151,7 @@ public struct StreamedCertifier: Sendable {
       mass: mass, size: size, sampleCount: source.sampleCount,
       patchesPerSample: network.geometry.patchesPerSample,
       patchDimension: network.geometry.patchDimension)
-    let bound = norm * (1 + 1e-9) + margin
-    return bound.isNaN ? .infinity : max(bound * factor, .leastNormalMagnitude)
+    return norm * (1 + 1e-9) + margin
   }
 
   /// Calls the body with consecutive samples and the view of their patches.

@@ -79,6 +79,21 @@ struct MemoryPlan {
     fixed + 2 * blockBytes + demand.bytes(storage, blockBytes: blockBytes)
   }
 
+  /// Most neurons that a search for filters may keep, where their features are made and copied within the limit.
+  ///
+  /// - Returns: The number; nil for no limit.
+  /// - Throws: `InputError` when there is no room for `leastNeurons`.
+  func neuronCount(_ problem: TrainingProblem) throws -> Int? {
+    let perNeuron = Self.featureCopies * 8 * problem.sampleCount * problem.windowCount
+    try require(Self.leastNeurons * perNeuron, "\(Self.leastNeurons) neurons")
+    return rest.map { $0 / perNeuron }
+  }
+
+  /// Copies of the features of all neurons: those of the program, of its nonzero blocks, and of these scaled for a Newton system.
+  private static let featureCopies = 4
+  /// Fewer neurons than rounds add at once leave nothing to choose from.
+  private static let leastNeurons = 24
+
   private func require(_ bytes: Int, _ what: String) throws {
     guard let limit = settings.limit, let rest, bytes > rest else { return }
     let needed = bytes + limit - rest

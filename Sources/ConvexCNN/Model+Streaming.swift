@@ -69,7 +69,7 @@ extension Model {
       loss: try data.labels.loss(named: lossName))
   }
 
-  /// Certifies a gated or linear network on samples that are read in passing, whoever trained it.
+  /// Certifies a gated, linear or ReLU network on samples that are read in passing, whoever trained it.
   ///
   /// - Parameters:
   ///   - data: Training samples in the units of the data, and held-out ones that are only evaluated.
@@ -84,10 +84,13 @@ extension Model {
     streaming data: StreamedData, memory: Int?, lambda: Double? = nil, targetGap: Double,
     threads: Int = 1
   ) throws -> (result: TrainingResult, isEstablished: Bool) {
-    guard network.activation == .gated || network.activation == .linear else {
+    guard network.activation.isPiecewiseLinear, cellGates == nil,
+      configuration.filterRank == nil
+    else {
       throw InputError(
-        .usage, "--memory", expected: "a gated or linear network",
-        found: network.activation.rawValue,
+        .usage, "--memory", expected: "a gated, linear or ReLU network, over all filters",
+        found: network.activation.isPiecewiseLinear
+          ? "one over given cells or leading directions" : network.activation.rawValue,
         advice: "Leave out --memory: bounds for other networks keep all patches in memory.")
     }
     try samples.check(shape: data.train.source.sampleShape, place: data.train.name)

@@ -6,10 +6,11 @@ public import Solvers
 import Tensors
 
 extension Trainer {
-  /// Trains a gated or linear network within a limit of memory, on samples that may be on disk, and certifies it.
+  /// Trains a gated, linear or ReLU network within a limit of memory, on samples that may be on disk, and certifies it.
   ///
-  /// The program, its optimum and the certificate are those of `train(on:)`. Features are kept as `FeatureDemand` says, or made
-  /// anew in every product. Where the patches of all samples do not fit, gates are chosen from those of some samples, drawn by
+  /// The program, its optimum and the certificate are those of `train(on:)`; ReLU networks are searched for by cell generation
+  /// without pricing all cells, with as many neurons as fit, and their lower bound is a looser one. Features of gates are kept as
+  /// `FeatureDemand` says, or made anew in every product. Where the patches of all samples do not fit, gates are chosen from those of some samples, drawn by
   /// the seed; the model says from how many.
   ///
   /// - Parameters:
@@ -33,12 +34,19 @@ extension Trainer {
         $0, task.geometry, task.base.pooling, task.loss, task.standardization)
     }
     let plan = MemoryPlan(memory, data, task.base, threads: threads)
-    let demand = FeatureDemand(
-      task.base, gateCount: gateCount, relativeGap: configuration.gap)
-    let storage = try plan.storage(demand)
-    choosing(plan.description(of: storage, demand))
-    try requireFitting(storage)
     var flags = configuration
+    var storage = FeatureStorage.dense
+    if configuration.activation == .relu {
+      let most = try plan.neuronCount(task.base)
+      flags.maximumCells = [configuration.maximumCells, most].compactMap(\.self).min()
+      if let most { choosing("at most \(most) neurons fit") }
+    } else {
+      let demand = FeatureDemand(
+        task.base, gateCount: gateCount, relativeGap: configuration.gap)
+      storage = try plan.storage(demand)
+      choosing(plan.description(of: storage, demand))
+      try requireFitting(storage)
+    }
     let cells = try phases.time("lambda") {
       let gates = try gateCount(of: configuration).map { count in
         flags.gateSamples = plan.gateSampleCount(task.geometry, samples: data.train.sampleCount)
@@ -47,10 +55,12 @@ extension Trainer {
       return try task.cells(flags, gates: gates, storage: storage, blockBytes: plan.blockBytes)
     }
     try task.source.requireReadable()
-    try start.map { try requireSameGates($0, cells) }
+    if configuration.activation != .relu { try start.map { try requireSameGates($0, cells) } }
     try requireUninterrupted("lambda")
     let solution = try phases.time("solve") {
-      try solve(
+      var trainer = self
+      trainer.configuration.maximumCells = flags.maximumCells
+      return try trainer.solve(
         task.problem(lambda: cells.lambda), cells, task.source, from: start?.network,
         observer)
     }
@@ -97,12 +107,24 @@ extension Trainer {
   private var gateCount: Int { gateCount(of: configuration) ?? 1 }
 
   private func requireStreamable() throws {
-    guard configuration.activation == .gated || configuration.activation == .linear else {
+    switch configuration.activation {
+    case .gated, .linear: return
+    case .relu:
+      guard configuration.cells == .generate, configuration.filterRank == nil,
+        (configuration.solver ?? .cellGeneration) == .cellGeneration
+      else {
+        throw InputError(
+          .usage, "--memory",
+          expected: "--cells generate, --solver cell-generation and no --filter-rank",
+          found: "another search for ReLU networks",
+          advice: "Leave out --memory; other searches keep all patches in memory.")
+      }
+    case .quadratic, .polynomial:
       throw InputError(
         .usage, "--activation \(configuration.activation.rawValue)",
-        expected: "gated or linear with --memory or --features",
+        expected: "gated, linear or relu with --memory",
         found: configuration.activation.rawValue,
-        advice: "Leave out --memory and --features; other programs keep all samples in memory.")
+        advice: "Leave out --memory; other programs keep all samples in memory.")
     }
   }
 
@@ -181,6 +203,12 @@ struct StreamedTask {
     _ configuration: TrainingConfiguration, gates: Matrix?, storage: FeatureStorage,
     blockBytes: Int
   ) throws -> CellPlan {
+    guard configuration.activation != .relu else {
+      let lambdaMax = estimatedLambdaMax(base, seed: configuration.seed)
+      return CellPlan(
+        program: nil, coneProgram: nil, gates: nil, lambdaMax: lambdaMax,
+        lambda: try configuration.strength.value(lambdaMax: lambdaMax))
+    }
     let program = try GatedProgram(
       problem: base, gates: gates, storage: storage, blockBytes: blockBytes)
     let lambdaMax = program.composite.lambdaMax

@@ -10,7 +10,7 @@ public import Tensors
 /// The one place that touches every module.
 public struct Trainer: Sendable {
   /// The model flags.
-  public let configuration: TrainingConfiguration
+  public internal(set) var configuration: TrainingConfiguration
   /// Threads to use; the model does not depend on it.
   public let threads: Int
   /// Wall-clock limit of solving, in seconds.

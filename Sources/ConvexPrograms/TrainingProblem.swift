@@ -26,8 +26,14 @@ public struct TrainingProblem: Sendable {
   public var reducedLoss: any Loss { biasedLoss ?? loss }
   /// Threads that passes over the data use; the results do not depend on it.
   public let threads: Int
-  /// The images, where they are in memory: the layer's, not a copy.
-  private let images: Tensor?
+  /// Where the samples are: in memory (the layer's images, not a copy), or read anew in every pass.
+  private enum Samples {
+    case images(Tensor)
+    case source(any SampleSource)
+  }
+  private let samples: Samples
+  /// Whether the samples are read anew in every pass, so that nothing of the size of their patches may be kept.
+  package var isStreamed: Bool { if case .source = samples { true } else { false } }
   /// The ranks that share the samples; nil where this process does all passes.
   package private(set) var shared: SharedProblem?
 
@@ -65,7 +71,7 @@ public struct TrainingProblem: Sendable {
     }
     try self.init(
       geometry: geometry, pooling: pooling, activation: activation, loss: loss, lambda: lambda,
-      hasOutputBias: hasOutputBias, threads: threads, images: images
+      hasOutputBias: hasOutputBias, threads: threads, samples: .images(images)
     ) {
       try ConvolutionLayer(images: images, geometry: geometry, backend: backend, threads: threads)
     }
@@ -94,7 +100,7 @@ public struct TrainingProblem: Sendable {
     }
     try self.init(
       geometry: geometry, pooling: pooling, activation: activation, loss: loss, lambda: lambda,
-      hasOutputBias: hasOutputBias, threads: threads, images: nil
+      hasOutputBias: hasOutputBias, threads: threads, samples: .source(source)
     ) {
       try ConvolutionLayer(source: source, geometry: geometry, threads: threads)
     }
@@ -102,7 +108,7 @@ public struct TrainingProblem: Sendable {
 
   private init(
     geometry: PatchGeometry, pooling: Pooling, activation: Activation, loss: any Loss,
-    lambda: Double, hasOutputBias: Bool, threads: Int, images: Tensor?,
+    lambda: Double, hasOutputBias: Bool, threads: Int, samples: Samples,
     layer: () throws -> ConvolutionLayer
   ) throws {
     let zero = Matrix(rows: loss.sampleCount, columns: loss.outputCount)
@@ -119,7 +125,7 @@ public struct TrainingProblem: Sendable {
         advice: "Gated and linear networks need a linear pooling.")
     }
     self.layer = try layer()
-    self.images = images
+    self.samples = samples
     self.pooling = pooling
     poolingMap = map
     self.activation = activation
@@ -182,14 +188,21 @@ extension TrainingProblem {
 
   /// The problem on some of the samples, with the same architecture, strength and output bias, for this process alone.
   ///
-  /// - Parameter samples: Sample indices.
-  /// - Returns: The problem; nil where samples are read anew in every pass.
+  /// - Parameter indices: Sample indices.
+  /// - Returns: The problem, whose samples are read anew in every pass where those of this one are.
   /// - Throws: `ProgramError` when there is an output bias and a class without samples.
-  package func part(_ samples: [Int]) throws -> TrainingProblem? {
-    guard let images else { return nil }
-    return try TrainingProblem(
-      images: images.selecting(samples), geometry: geometry, pooling: pooling,
-      activation: activation, loss: loss.selecting(samples), lambda: lambda,
-      hasOutputBias: hasOutputBias, backend: layer.backend, threads: threads)
+  package func part(_ indices: [Int]) throws -> TrainingProblem {
+    switch samples {
+    case .images(let images):
+      try TrainingProblem(
+        images: images.selecting(indices), geometry: geometry, pooling: pooling,
+        activation: activation, loss: loss.selecting(indices), lambda: lambda,
+        hasOutputBias: hasOutputBias, backend: layer.backend, threads: threads)
+    case .source(let source):
+      try TrainingProblem(
+        source: SelectedSource(source, indices: indices), geometry: geometry, pooling: pooling,
+        activation: activation, loss: loss.selecting(indices), lambda: lambda,
+        hasOutputBias: hasOutputBias, threads: threads)
+    }
   }
 }

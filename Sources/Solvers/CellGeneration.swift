@@ -136,7 +136,8 @@ public struct CellGeneration: Sendable {
     }
     try check(problem, start: start)
     var run = try CellGenerationRun(problem, settings: settings, start: start, limits: limits)
-    if problem.activation == .relu { run.oracle = oracle }
+    // An oracle has the patches of all samples.
+    if problem.activation == .relu, !problem.isStreamed { run.oracle = oracle }
     if let checkpoint { try check(problem, start: checkpoint.network) }
     (run.resumed, run.keep) = (checkpoint, keep)
     return try run.solve(observer)

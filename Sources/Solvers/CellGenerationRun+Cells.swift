@@ -9,7 +9,8 @@ extension CellGenerationRun {
   /// Problems that a few rounds solve do not need it.
   var optimizesOverCells: Bool {
     problem.activation == .relu && problem.outputCount == 1 && problem.windowCount == 1
-      && problem.poolingMap.isLinear && !problem.hasOutputBias && round >= Self.firstCellRound
+      && problem.poolingMap.isLinear && !problem.hasOutputBias && !problem.isStreamed
+      && round >= Self.firstCellRound
       && network.neuronCount > 0 && cellProgramBytes <= Self.largestCellProgram
   }
 

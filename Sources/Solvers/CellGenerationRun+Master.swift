@@ -72,6 +72,8 @@ extension CellGenerationRun {
   ///
   /// Networks that `FaceNewton` does not support stay as they are.
   mutating func sharpen() throws {
+    // The lines of all patches are kept for these steps.
+    guard !problem.isStreamed else { return }
     let clock = Stopwatch()
     for _ in 0..<4 {
       guard FaceNewton.supports(network, in: problem) else { break }

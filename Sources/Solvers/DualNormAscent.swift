@@ -59,8 +59,8 @@ package struct DualNormAscent: Sendable {
   ) -> (filters: Matrix, norms: [Double]) {
     var filters = randomDirections(problem)
     // Where passes take long, a part of the samples shows where to look.
-    let part = try? parts.forAscent(problem).flatMap { samples in
-      try problem.part(samples).map { (problem: $0, dual: dual.selectingRows(samples)) }
+    let part = try? parts.forAscent(problem).map { samples in
+      (problem: try problem.part(samples), dual: dual.selectingRows(samples))
     }
     if let part {
       let (found, norms) = ascend(part.problem, part.dual, filters, steps: steps)

@@ -7,7 +7,7 @@ struct MemoryOption: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Most resident memory: bytes, or a number with KiB, MiB, GiB, KB, MB or GB. Samples of NPY (row-major) and plain IDX files "
-        + "are then read from disk in every pass. Gated and linear networks. (default: no limit; everything is kept in memory)",
+        + "are then read from disk in every pass. Gated and linear networks, and ReLU ones by cell generation. (default: no limit; everything is kept in memory)",
       valueName: "size"))
   var memory: String?
 
@@ -25,10 +25,10 @@ struct MemoryOption: ParsableArguments {
 
   /// Refuses the limit for activations whose programs keep everything in memory.
   func check(_ activation: Activation, _ problems: inout OptionProblems) {
-    guard let memory, activation != .gated, activation != .linear else { return }
+    guard let memory, ![.gated, .linear, .relu].contains(activation) else { return }
     problems.add(
       "--memory", value: memory, expected: "no value with --activation \(activation.rawValue)",
-      advice: "Leave it out: only gated and linear networks are trained within a limit.")
+      advice: "Leave it out: only gated, linear and ReLU networks are trained within a limit.")
   }
 }
 

@@ -80,7 +80,7 @@ struct StreamedCertifierTests {
     #expect(one == two)
   }
 
-  @Test func reluNetworksHaveNoBound() throws {
+  @Test func reluNetworksHaveALooserBoundAndNoneWithMaxPooling() throws {
     var generator = SeededGenerator(seed: 1)
     let geometry = try PatchGeometry(length: 7, filterLength: 3)
     let network = try Network(
@@ -94,11 +94,18 @@ struct StreamedCertifierTests {
     ).certify(network, gates: nil, targetGap: 1e-3)
     let whole = try Certifier(images: images, loss: loss, lambda: 0.1)
       .certify(network, gates: nil, targetGap: 1e-3)
-    #expect(certificate.bound == .none)
-    #expect(certificate.lowerBound == 0)
-    #expect(certificate.verdict == .nothingProven)
+    #expect(certificate.bound == .spectral && certificate.scope == .allCells)
+    #expect(certificate.lowerBound > 0 && certificate.lowerBound <= whole.lowerBound)
+    #expect(certificate.verdict == .gapAboveTarget)
     #expect(abs(certificate.objective - whole.objective) <= 1e-13 * whole.objective)
     #expect(abs(loss.value(at: predictions) - certificate.loss) <= 1e-15)
+    let maximum = try Network(
+      geometry: geometry, pooling: Pooling(.max), activation: .relu, filters: network.filters,
+      gates: nil, outputWeights: network.outputWeights)
+    let none = try StreamedCertifier(
+      source: TensorSource(images), loss: loss, lambda: 0.1, blockBytes: 200
+    ).certify(maximum, gates: nil, targetGap: 1e-3).certificate
+    #expect(none.bound == .none && none.lowerBound == 0 && none.verdict == .nothingProven)
   }
 
   @Test func tinyAndBrokenSamplesAreRefused() throws {

@@ -74,9 +74,14 @@ struct MemoryCommandTests {
     let text = try Tool.run(TinyData.gated + ["--memory", "lots"], in: folder)
     #expect(text.code == 64)
     #expect(text.error.contains("such as 512MiB or 2GiB"))
-    let relu = try Tool.run(TinyData.train + ["--memory", "1GiB"], in: folder)
-    #expect(relu.code == 64)
-    #expect(relu.error.contains("no value with --activation relu"))
+    let quadratic = try Tool.run(
+      TinyData.train + ["--activation", "quadratic", "--memory", "1GiB"], in: folder)
+    #expect(quadratic.code == 64)
+    #expect(quadratic.error.contains("no value with --activation quadratic"))
+    let relu = try result(
+      TinyData.train + ["--memory", "400MiB", "--gap", "1e-3", "--output", "r.safetensors"], folder)
+    #expect(relu.features == nil)
+    #expect(try #require(relu.peakMemory) <= Double(400 << 20))
     let gram = try Tool.run(
       TinyData.train + [
         "--activation", "gated", "--cells", "sample:4", "--loss", "softmax", "--features", "gram",

@@ -73,6 +73,44 @@ struct StreamedTrainingTests {
     #expect(blocks.result.features.value == "streamed")
   }
 
+  /// Cell generation on samples that are read anew in every pass ends where that in memory ends.
+  @Test(arguments: ["squared", "softmax"])
+  func reluNetworksAreThoseOfTrainingInMemory(loss: String) throws {
+    var flags = flags(.relu, loss)
+    flags.gap = 1e-4
+    let trainer = Trainer(configuration: flags, threads: 2)
+    let (_, first) = try trainer.train(on: data())
+    var words: [String] = []
+    let (model, result) = try trainer.train(
+      streaming: StreamedData(data()), memory: MemorySettings(limit: 400 << 20),
+      choosing: { words.append($0) })
+    let (a, b) = (try #require(first.objective.value), try #require(result.objective.value))
+    // Without steps of Newton and without pricing all cells, the last digits may differ.
+    #expect(abs(a - b) <= 1e-3 * a)
+    #expect(result.status == "converged")
+    #expect(result.bound == "spectral" && result.scope == "all cells")
+    let (bound, sharp) = (
+      try #require(result.lowerBound.value), try #require(first.lowerBound.value)
+    )
+    #expect(bound > 0 && bound <= sharp * (1 + 1e-9))
+    #expect(words.count == 1 && words[0].hasSuffix("neurons fit"))
+    let again = try model.certified(
+      streaming: StreamedData(data()), memory: 400 << 20, targetGap: 1e-4)
+    #expect(!again.isEstablished)
+    #expect(abs((again.result.lowerBound.value ?? 0) - bound) <= 1e-9 * bound)
+  }
+
+  /// The limit bounds the number of neurons, and a limit without room for some is refused.
+  @Test func reluNetworksHaveAsManyNeuronsAsFit() throws {
+    let trainer = Trainer(configuration: flags(.relu, "squared"), threads: 1)
+    let error = #expect(throws: InputError.self) {
+      _ = try trainer.train(
+        streaming: StreamedData(data()), memory: MemorySettings(limit: 32 << 20))
+    }
+    #expect(error?.place == "--memory 32 MiB")
+    #expect(error?.expected.contains("for 24 neurons") == true)
+  }
+
   @Test func limitThatCannotBeKeptIsRefusedWithTheNeed() throws {
     let trainer = Trainer(configuration: flags(.gated, "squared"), threads: 1)
     let error = #expect(throws: InputError.self) {
@@ -97,8 +135,11 @@ struct StreamedTrainingTests {
           streaming: StreamedData(data()), memory: memory)
       }
     }
-    let relu = error(flags(.relu, "squared"), MemorySettings(limit: 1 << 30))
-    #expect(relu?.place == "--activation relu")
+    var relu = flags(.relu, "squared")
+    relu.solver = .frankWolfe
+    #expect(error(relu, MemorySettings(limit: 1 << 30))?.place == "--memory")
+    let quadratic = error(flags(.quadratic, "squared"), MemorySettings(limit: 1 << 30))
+    #expect(quadratic?.place == "--activation quadratic")
     var whitened = flags(.gated, "squared")
     whitened.standardize = .patchWhiten
     #expect(error(whitened, MemorySettings())?.place == "--standardize")
