@@ -35,7 +35,7 @@ ifdef CCNN_STRICT
   STRICT := --scratch-path .build-check --explicit-target-dependency-import-check error
 endif
 
-.PHONY: help train build test check lint bench bench-test bench-peers docs install setup mpi mpi-test browser report-test onnx-code interop python-test
+.PHONY: help train build test check lint snippets bench bench-test bench-peers docs install setup mpi mpi-test browser report-test onnx-code interop python-test
 
 help:
 	@echo 'make train    build, train a network on the digits, leave model, JSON, trace and report in runs/'
@@ -49,6 +49,7 @@ help:
 	@echo 'make report-test  read reports in a headless Chromium and compare them with their JSON'
 	@echo 'make interop  compare exported files with onnxruntime and torch in a virtual environment'
 	@echo 'make python-test  build the Python package in a virtual environment (python/.venv) and test it'
+	@echo 'make snippets  write the Swift blocks of README and articles to files that the tests compile and run'
 	@echo 'make docs     write the API documentation to docs/ as a web site'
 	@echo 'make install  install bin/ccnn, share/convexcnn and shell completions under PREFIX ($(PREFIX))'
 	@echo 'make setup    only install what the package needs (Debian, Ubuntu), or say what to install'
@@ -70,6 +71,10 @@ check: lint
 
 lint: setup
 	swift format lint --strict -r Sources Tests Benchmarks
+
+# The result is committed; the tests say when it is out of date.
+snippets: setup
+	swift run -c release SnippetWriter
 
 bench: setup
 	@mkdir -p runs

@@ -45,6 +45,12 @@ let plugins: [Package.Dependency] =
   Context.environment["CCNN_DOCS"] == nil
   ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")]
 
+/// The modules that the documentation may use; `ConvexCNN` exports all of them but `Reports`.
+let documented = [
+  "ConvexCNN", "Tensors", "Formats", "Convolutions", "Arrangements", "ConvexPrograms", "Solvers",
+  "Certificates", "Reports",
+]
+
 let package = Package(
   name: "ConvexCNN",
   platforms: [.macOS(.v15)],
@@ -137,6 +143,16 @@ let package = Package(
     .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: features),
     tests("ConvexCNNTests", ["ConvexCNN"]),
     tests("CInterfaceTests", ["CInterface", "ConvexCNN"]),
-    tests("CommandTests", ["ConvexCNN", "ccnn"]),
+    tests("CommandTests", ["ConvexCNN", "ccnn", "DocumentationBlocks", "Snippets"]),
+
+    // What README and articles show, compiled and run (`make snippets`).
+    .target(
+      name: "DocumentationBlocks", path: "Tests/Documentation/Blocks", swiftSettings: features),
+    .executableTarget(
+      name: "SnippetWriter", dependencies: ["DocumentationBlocks"],
+      path: "Tests/Documentation/Writer", swiftSettings: features),
+    .executableTarget(
+      name: "Snippets", dependencies: documented.map { .byName(name: $0) },
+      path: "Tests/Documentation/Snippets", packageAccess: false, swiftSettings: features),
   ]
 )

@@ -1,0 +1,14 @@
+// Made by `make snippets` from the Swift blocks of the documentation.
+
+/// Runs the Swift blocks of one document.
+///
+/// - Parameter name: Name of the document's function.
+/// - Returns: Whether there is such a document.
+/// - Throws: What a block throws.
+func runBlocks(of name: String) throws -> Bool {
+  switch name {
+  case "readme": try readme()
+  default: return false
+  }
+  return true
+}
