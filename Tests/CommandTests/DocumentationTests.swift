@@ -136,10 +136,10 @@ import Testing
     URL(fileURLWithPath: Tool.path).deletingLastPathComponent().path
   }
 
-  /// Lines of shell that find the tool and the bundled data.
+  /// Lines of shell that find the tool and the bundled data, and end what goes on for minutes of CPU time.
   private var environment: String {
     let data = Self.repository.root.appendingPathComponent("data").path
-    return "export CCNN_DATA=\(quoted(data)) PATH=\(quoted(toolFolder)):\"$PATH\"\n"
+    return "ulimit -t 120; export CCNN_DATA=\(quoted(data)) PATH=\(quoted(toolFolder)):\"$PATH\"\n"
   }
 
   private func quoted(_ text: String) -> String {
@@ -154,4 +154,9 @@ import Testing
       withDestinationPath: Self.repository.root.appendingPathComponent("data").path)
     return folder
   }
+}
+
+extension MarkdownDocument: CustomTestStringConvertible {
+  /// The path, in the output of tests.
+  public var testDescription: String { path }
 }

@@ -12,7 +12,7 @@ func readme() throws {
 
   let run = try CellGeneration().solve(problem, limits: SolveLimits(relativeGap: 1e-3))
   let certificate = try Certifier(images: train.images, loss: loss, lambda: problem.lambda)
-    .certify(run.network, gates: nil, targetGap: 1e-3)
+    .certify(run.network, gates: nil, targetGap: 1e-3, effort: .withoutSearch)
   let heldOut = try TrainingProblem(
     images: test.images, geometry: geometry, pooling: problem.pooling, activation: .relu,
     loss: test.labels.loss(named: "logistic"), lambda: problem.lambda)
