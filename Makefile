@@ -126,10 +126,11 @@ python-test: setup
 	python/.venv/bin/python -m pip install --quiet './python[test]'
 	cd python/tests && ../.venv/bin/pytest -q -p no:cacheprovider
 
+# An unresolved link or any other warning of DocC is an error.
 docs: setup
 	CCNN_DOCS=1 swift package --scratch-path .build-docs --allow-writing-to-directory docs \
 	  generate-documentation $(DOCUMENTED:%=--target %) --enable-experimental-combined-documentation \
-	  --transform-for-static-hosting --output-path docs
+	  --transform-for-static-hosting --warnings-as-errors --output-path docs
 	@echo 'Look at it: cd docs && python3 -m http.server, then http://localhost:8000/documentation'
 
 # The exported files against onnxruntime and torch; fails where a package cannot be installed.

@@ -83,6 +83,7 @@ import Testing
   @Test(arguments: [
     ("objective   0.369643808", "objective 0.369643901"),
     ("gap 7.73e-07.", "gap 1.02e-06."),
+    ("estimated gap 2.47e-10", "estimated gap 6e-16"),
     ("version 0.1.0", "version 0.2.0"),
     ("seconds 1.27 (solve 1.2,\n    certify 0.1)\nend", "seconds 11.3 (solve 8)\nend"),
     ("found in 1.3 s, then", "found in 2.7 s, then"),

@@ -5,12 +5,14 @@ import Foundation
 /// Words are compared one by one, so that lines may break elsewhere. Not compared are the time of a
 /// run (the table row `seconds` and numbers before `s`, `ms`, `seconds` or `minutes`) and the word after
 /// `version`. Whole numbers must be equal; others agree to `accuracy`, the fourth significant digit,
-/// and where both are below `noise`, where rounding decides, only to a factor of ten.
+/// those below `noise`, where little is left of an iteration, to a factor of ten, and below `rounding` not at all.
 package enum ShownOutput {
   /// Largest relative difference of numbers that are not whole.
   static let accuracy = 1e-3
   /// Numbers below this are what is left of an iteration; only their order of magnitude is compared.
   static let noise = 1e-4
+  /// Numbers below this are rounding errors.
+  static let rounding = 1e-8
 
   /// The first word that differs.
   ///
@@ -62,6 +64,7 @@ package enum ShownOutput {
     else { return false }
     let (small, large) = (min(x, y), max(x, y))
     return large - small <= accuracy * large || (large < noise && small * 10 >= large)
+      || large < rounding
   }
 
   /// A word cut into numbers without sign and what is between them; digits after a letter are no number.

@@ -8,6 +8,7 @@
 func runBlocks(of name: String) throws -> Bool {
   switch name {
   case "readme": try readme()
+  case "convexCNNFromDataToAnExportedNetwork": try convexCNNFromDataToAnExportedNetwork()
   default: return false
   }
   return true
