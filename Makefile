@@ -7,7 +7,7 @@ DESTDIR ?=
 TRAIN_FLAGS ?= --dataset digits --filter 3x3 --pooling average:2x2 --bias --loss softmax \
   --lambda-ratio 0.003 --gap 1e-2 --max-seconds 45
 
-# What `make bench` runs; --full takes a night.
+# What `make bench` runs; --full has more and larger values.
 BENCH_FLAGS ?= --quick
 # What `make bench-peers` runs; `all` without --quick takes about an hour.
 PEERS_FLAGS ?= all --quick

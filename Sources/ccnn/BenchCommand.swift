@@ -25,7 +25,7 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "What takes minutes. (default)")
   var quick = false
 
-  @Flag(help: "What takes a night.")
+  @Flag(help: "More and larger values.")
   var full = false
 
   @Option(
