@@ -143,7 +143,7 @@ let package = Package(
     .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: features),
     tests("ConvexCNNTests", ["ConvexCNN"]),
     tests("CInterfaceTests", ["CInterface", "ConvexCNN"]),
-    tests("CommandTests", ["ConvexCNN", "ccnn", "DocumentationBlocks", "Snippets"]),
+    tests("CommandTests", ["ConvexCNN", "ccnn", "DocumentationBlocks", "DocumentationSnippets"]),
 
     // What README and articles show, compiled and run (`make snippets`).
     .target(
@@ -152,7 +152,7 @@ let package = Package(
       name: "SnippetWriter", dependencies: ["DocumentationBlocks"],
       path: "Tests/Documentation/Writer", swiftSettings: features),
     .executableTarget(
-      name: "Snippets", dependencies: documented.map { .byName(name: $0) },
+      name: "DocumentationSnippets", dependencies: documented.map { .byName(name: $0) },
       path: "Tests/Documentation/Snippets", packageAccess: false, swiftSettings: features),
   ]
 )

@@ -64,12 +64,14 @@ import Testing
   func swiftBlocksPrintWhatIsShown(_ document: MarkdownDocument) throws {
     let folder = try documentFolder()
     defer { folder.remove() }
+    let program = quoted(toolFolder + "/DocumentationSnippets")
     let output = try Tool.run(
-      [
-        "-c", environment + "exec \(quoted(toolFolder + "/Snippets")) \(document.functionName)",
-      ], in: folder, program: "/bin/sh")
+      ["-c", environment + "exec \(program) \(document.functionName)"], in: folder,
+      program: "/bin/sh")
     try #require(output.code == 0, "\(document.path): \(output.out)\(output.error)")
     let printed = output.out.components(separatedBy: MarkdownDocument.endOfBlock + "\n")
+    // A block that returns from the function would hide the others.
+    try #require(printed.count == document.swiftBlocks.count + 1, "\(document.path)")
     let blocks = document.blocks
     for (number, block) in document.swiftBlocks.enumerated() {
       let next = (blocks.firstIndex(of: block) ?? 0) + 1
