@@ -8,7 +8,14 @@
 func runBlocks(of name: String) throws -> Bool {
   switch name {
   case "readme": try readme()
+  case "arrangementsEnumeratingCells": try arrangementsEnumeratingCells()
   case "convexCNNFromDataToAnExportedNetwork": try convexCNNFromDataToAnExportedNetwork()
+  case "convolutionsCircularConvolutions": try convolutionsCircularConvolutions()
+  case "convolutionsPatchesAndPooling": try convolutionsPatchesAndPooling()
+  case "convolutionsThreeWaysToConvolve": try convolutionsThreeWaysToConvolve()
+  case "formatsDataFiles": try formatsDataFiles()
+  case "reportsPagesThatLoadNothing": try reportsPagesThatLoadNothing()
+  case "tensorsTheSameBits": try tensorsTheSameBits()
   default: return false
   }
   return true
