@@ -98,18 +98,23 @@ extension CSVParser {
       if byte == 0x0A { break }
       if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
       if byte == UInt8(ascii: ",") && !isQuoted {
+        // The fields of a long line of numbers are never kept as text.
+        if fields.count == 1, Self.isNumber(fields[0]) { return nil }
         fields.append([])
       } else if byte != 0x0D {
         fields[fields.count - 1].append(byte)
       }
     }
-    let isNumber = fields[0].withUnsafeBufferPointer { field in
-      var parser = NumberParser(field)
+    if fields.count == 1, Self.isNumber(fields[0]) { return nil }
+    return fields.map(Self.unquoted)
+  }
+
+  private static func isNumber(_ field: [UInt8]) -> Bool {
+    field.withUnsafeBufferPointer { bytes in
+      var parser = NumberParser(bytes)
       var position = 0
       return parser.value(at: &position) != nil
     }
-    guard !isNumber else { return nil }
-    return fields.map(Self.unquoted)
   }
 
   private static func unquoted(_ field: [UInt8]) -> String {

@@ -114,10 +114,12 @@ struct NumberParser {
     guard isFieldEnd(&index) else { return nil }
     let value: Double?
     if last - start > 2, bytes[start] == UInt8(ascii: "\""), bytes[last - 1] == UInt8(ascii: "\"") {
-      var inner = NumberParser(UnsafeBufferPointer(rebasing: bytes[(start + 1)..<(last - 1)]))
+      let content = UnsafeBufferPointer(rebasing: bytes[(start + 1)..<(last - 1)])
+      var inner = NumberParser(content)
       var innerPosition = 0
+      // No number has quotes inside, and reading those would nest as deeply as the file likes.
       value =
-        bytes[start + 1] == UInt8(ascii: "\"") ? nil : inner.value(at: &innerPosition)
+        content.contains(UInt8(ascii: "\"")) ? nil : inner.value(at: &innerPosition)
       hasFraction = hasFraction || inner.hasFraction
     } else {
       value = Self.nonFinite(String(decoding: bytes[start..<last], as: UTF8.self).lowercased())

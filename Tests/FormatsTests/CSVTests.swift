@@ -116,6 +116,17 @@ struct CSVTests {
     #expect(error?.expected == "a number in column 2")
   }
 
+  /// Quotes within quotes were read one inside the other, until the stack ended.
+  @Test(arguments: [1, 2, 100_000])
+  func nestedQuotesAreNoNumber(depth: Int) {
+    let text =
+      "1,\"" + String(repeating: " \"", count: depth) + "1" + String(repeating: "\" ", count: depth)
+      + "\""
+    let error = folder.error { _ = try read(text) }
+    #expect(error?.line == 1)
+    #expect(error?.expected == "a number in column 2")
+  }
+
   @Test
   func arbitraryBytesNeverTrap() {
     var generator = SeededGenerator(seed: 3)
