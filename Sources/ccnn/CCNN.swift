@@ -22,9 +22,11 @@ struct CCNN: ParsableCommand {
     ])
 
   static func main() {
+    StandardOutput.watch()
     do {
       guard try Launch.begin() else { return }
       guard CommandLine.arguments.count > 1 else { return print(BuildFacts.welcome) }
+      try requireCommand(CommandLine.arguments[1])
       var command = try parseAsRoot()
       try command.run()
     } catch let error as Failure {
@@ -33,5 +35,14 @@ struct CCNN: ParsableCommand {
       guard let failure = Failure(error) else { exit(withError: error) }
       failure.exit()
     }
+  }
+
+  /// Refuses a first word that is no command, naming the nearest one.
+  private static func requireCommand(_ word: String) throws {
+    let names = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+    guard !word.hasPrefix("-"), !names.contains(word) else { return }
+    var problems = OptionProblems()
+    _ = problems.choice("command", word, among: names)
+    try problems.throwIfAny()
   }
 }

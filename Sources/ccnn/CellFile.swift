@@ -32,7 +32,11 @@ final class CellFile {
     rowLength = columns * (type == "<f8" ? 8 : 1)
     let manager = FileManager.default
     let partial = path + ".partial"
-    let end = UInt64(Self.headerLength) + rows * UInt64(rowLength)
+    let (size, isTooLarge) = rows.multipliedReportingOverflow(by: UInt64(rowLength))
+    guard !isTooLarge, size < 1 << 62 else {
+      throw Self.failure(partial, "a checkpoint of \(rows) rows")
+    }
+    let end = UInt64(Self.headerLength) + size
     if rows > 0, !manager.fileExists(atPath: partial), Self.length(of: path) == end {
       // The run was stopped after it had given this file its name.
       _ = rename(path, partial)
@@ -42,13 +46,26 @@ final class CellFile {
       throw Self.failure(partial, "no file that can be written")
     }
     self.handle = handle
-    if rows == 0 { try write([UInt8](repeating: 32, count: Self.headerLength)) }
-    let length = try handle.seekToEnd()
-    guard length >= end else {
-      throw Self.failure(partial, "\(length) bytes where the checkpoint says \(end)")
+    do {
+      try begin(at: end, isNew: rows == 0)
+    } catch {
+      // What an earlier run left is worth keeping.
+      if rows == 0 { discard() }
+      throw error
     }
-    try handle.truncate(atOffset: end)
-    try handle.seek(toOffset: end)
+  }
+
+  /// Writes room for the header of a new file, and cuts an old one to what is known to be complete.
+  private func begin(at end: UInt64, isNew: Bool) throws {
+    if isNew { try write([UInt8](repeating: 32, count: Self.headerLength)) }
+    try access {
+      let length = try handle.seekToEnd()
+      guard length >= end else {
+        throw Self.failure(partial, "\(length) bytes where the checkpoint says \(end)")
+      }
+      try handle.truncate(atOffset: end)
+      try handle.seek(toOffset: end)
+    }
   }
 
   /// Appends bytes of rows.
@@ -66,11 +83,7 @@ final class CellFile {
   /// Makes all rows so far part of the partial file, through to the disk.
   func flushToDisk() throws {
     try flush()
-    do {
-      try handle.synchronize()
-    } catch {
-      throw Self.failure(partial, "\(error.localizedDescription)")
-    }
+    try access { try handle.synchronize() }
   }
 
   private static func length(of path: String) -> UInt64? {
@@ -79,10 +92,17 @@ final class CellFile {
   }
 
   private func write(_ bytes: [UInt8]) throws {
+    try access { try handle.write(contentsOf: bytes) }
+  }
+
+  /// Does some work on the handle; what the system says against it becomes an error that names the file.
+  private func access(_ work: () throws -> Void) throws {
     do {
-      try handle.write(contentsOf: bytes)
+      try work()
+    } catch let error as InputError {
+      throw error
     } catch {
-      throw Self.failure(partial, "\(error.localizedDescription)")
+      throw Self.failure(partial, error.localizedDescription)
     }
   }
 
@@ -91,10 +111,12 @@ final class CellFile {
     try flush()
     var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(rows), \(columns)), }"
     text += String(repeating: " ", count: Self.headerLength - 11 - text.utf8.count) + "\n"
-    try handle.seek(toOffset: 0)
+    try access { try handle.seek(toOffset: 0) }
     try write([0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(Self.headerLength - 10), 0] + text.utf8)
-    try handle.synchronize()
-    try handle.close()
+    try access {
+      try handle.synchronize()
+      try handle.close()
+    }
     guard rename(partial, path) == 0 else { throw Self.failure(path, "a name that cannot be used") }
   }
 

@@ -10,6 +10,9 @@ final class CellWriter {
     var cells: UInt64
     var thin: UInt64
     var examined: UInt64
+
+    /// Whether the numbers leave room to count on.
+    var isSound: Bool { tasks >= 0 && max(cells, thin, examined) < 1 << 62 }
   }
 
   private let enumeration: CellEnumeration
@@ -79,7 +82,7 @@ final class CellWriter {
     let fresh = Checkpoint(fingerprint: fingerprint, tasks: 0, cells: 0, thin: 0, examined: 0)
     guard let path, FileManager.default.fileExists(atPath: path) else { return fresh }
     let data = FileManager.default.contents(atPath: path) ?? Data()
-    guard let state = try? JSONDecoder().decode(Checkpoint.self, from: data) else {
+    guard let state = try? JSONDecoder().decode(Checkpoint.self, from: data), state.isSound else {
       throw InputError(
         .data, "--checkpoint \(path)", expected: "a checkpoint of ccnn enumerate",
         found: "another file", advice: "Name another file, or remove it to start anew.")
@@ -176,7 +179,7 @@ final class CellWriter {
 
   private func writePattern(_ bytes: [UInt8]) throws {
     if let patterns { try bytes.withUnsafeBytes { try patterns.append($0) } }
-    if streams { RowExpansion.stream(bytes, rowCount: rowCount) }
+    if streams { try RowExpansion.stream(bytes, rowCount: rowCount) }
     cellsWritten += 1
   }
 

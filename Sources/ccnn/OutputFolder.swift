@@ -45,7 +45,14 @@ enum OutputFolder {
     do {
       try manager.createDirectory(at: temporary, withIntermediateDirectories: false)
       defer { try? manager.removeItem(at: temporary) }
-      try fill { temporary.appendingPathComponent($0).path }
+      do {
+        try fill { temporary.appendingPathComponent($0).path }
+      } catch let error as FormatError {
+        // The user knows the name that the folder was to have.
+        throw FormatError(
+          kind: error.kind, path: error.path.replacing(temporary.path, with: path),
+          expected: error.expected, found: error.found, advice: error.advice)
+      }
       // An empty folder of that name gives way; one that was filled meanwhile does not.
       guard rename(temporary.path, target.path) == 0 else {
         throw refusal(

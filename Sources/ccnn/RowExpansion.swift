@@ -1,5 +1,4 @@
 import ConvexCNN
-import Foundation
 
 /// Bytes of the patterns over all original rows, from patterns over the lines.
 ///
@@ -65,11 +64,13 @@ struct RowExpansion {
   }
 
   /// Prints the bytes of a pattern as a line of 0 and 1.
-  static func stream(_ bytes: [UInt8], rowCount: Int) {
+  ///
+  /// - Throws: `InputError` of kind `access` when standard output takes no more.
+  static func stream(_ bytes: [UInt8], rowCount: Int) throws {
     var text = [UInt8](repeating: 48, count: rowCount + 1)
     for r in 0..<rowCount { text[r] += (bytes[r >> 3] >> UInt8(r & 7)) & 1 }
     text[rowCount] = 10
-    FileHandle.standardOutput.write(Data(text))
+    try StandardOutput.write(text)
   }
 
   /// Bytes in which the bits of all rows on some lines are set.

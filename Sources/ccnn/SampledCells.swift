@@ -119,7 +119,7 @@ struct SampledCells {
         if rows != nil || options.stream {
           let bytes = expansion.bytes(of: pattern)
           if let rows { try bytes.withUnsafeBytes { try rows.append($0) } }
-          if options.stream { RowExpansion.stream(bytes, rowCount: rowCount) }
+          if options.stream { try RowExpansion.stream(bytes, rowCount: rowCount) }
         }
         guard let witnesses else { continue }
         let witness = directions?[index] ?? arrangement.cell(of: pattern)?.witness
