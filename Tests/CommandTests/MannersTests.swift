@@ -38,6 +38,28 @@ struct MannersTests {
     #expect(script.out.contains("dry-run"))
   }
 
+  @Test(arguments: [("trian", "train"), ("certfy", "certify"), ("closedform", "closed-form")])
+  func unknownCommandNamesTheNearest(word: String, nearest: String) throws {
+    let output = try Tool.run([word, "--dataset", "digits"])
+    #expect(output.code == 64)
+    #expect(output.error.contains("Did you mean \(nearest)?"), "\(output.error)")
+    #expect(output.out == "")
+  }
+
+  /// Lines are rewritten on terminals only; nothing is colored, with NO_COLOR or without.
+  @Test(arguments: [true, false])
+  func progressIsPlainText(noColor: Bool) throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let variable = noColor ? "NO_COLOR=1" : "NO_COLOR="
+    let terminal = try Terminal.error(of: TinyData.gated, in: folder, environment: [variable])
+    #expect(terminal.contains("\r") && terminal.contains("objective"))
+    #expect(!terminal.contains("\u{1B}"))
+    let file = try Tool.run(TinyData.gated, in: folder)
+    #expect(!(file.error + file.out).contains { $0 == "\r" || $0 == "\u{1B}" })
+  }
+
   @Test func dryRunSaysSizesAndWritesNothingElse() throws {
     let folder = try Folder()
     defer { folder.remove() }
