@@ -88,7 +88,7 @@ struct CellMultiplierVerifier {
     }
     for (index, cell) in cells.enumerated() {
       for facet in cell.facets {
-        guard 0..<rows.rows ~= facet.row, abs(facet.sign) == 1,
+        guard 0..<rows.rows ~= facet.row, facet.sign.magnitude == 1,
           rows.row(facet.row).contains(where: { $0 != 0 })
         else {
           throw MultiplierVerifier.refusal(

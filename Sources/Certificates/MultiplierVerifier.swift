@@ -85,7 +85,7 @@ struct MultiplierVerifier {
       throw Self.refusal("cell \(index)", "2 facets", "\(cell.facets.count)")
     }
     return try cell.facets.map { facet in
-      guard 0..<rows.rows ~= facet.row, abs(facet.sign) == 1 else {
+      guard 0..<rows.rows ~= facet.row, facet.sign.magnitude == 1 else {
         throw Self.refusal(
           "cell \(index)", "a row from 0 to \(rows.rows - 1) and a sign 1 or -1",
           "row \(facet.row), sign \(facet.sign)")

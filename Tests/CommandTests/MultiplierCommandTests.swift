@@ -56,6 +56,13 @@ struct MultiplierCommandTests {
       let output = try Tool.run(data + ["--check-multipliers", "q.json"], in: folder)
       #expect(output.code == code)
     }
+    // A sign without a magnitude is no sign.
+    let least = text.replacingOccurrences(
+      of: #""sign" ?: ?-?1"#, with: "\"sign\": -9223372036854775808", options: .regularExpression)
+    #expect(least != text)
+    try least.write(toFile: folder.path("q.json"), atomically: true, encoding: .utf8)
+    let unsigned = try Tool.run(data + ["--check-multipliers", "q.json"], in: folder)
+    #expect(unsigned.code == 2 && unsigned.error.contains("a sign 1 or -1"), "\(unsigned.error)")
     let missing = try Tool.run(data + ["--check-multipliers", "none.json"], in: folder)
     #expect(missing.code == 74)
     let labels: [Double] = [1, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]
