@@ -78,7 +78,8 @@ extension Model {
   ///
   /// - Parameter path: The file.
   /// - Throws: `FormatError` when the file is damaged or unreadable, `InputError` when a tensor or an entry of the
-  ///   metadata is missing, not finite or of another shape than the flags say.
+  ///   metadata is missing, not finite or of another shape than the flags say, and for samples of more than `2^24`
+  ///   positions or more than `2^20` channels or outputs, which a small file could claim.
   public init(contentsOf path: String) throws {
     try self.init(ModelReader(path: path, file: try Safetensors.read(path)))
   }
@@ -95,9 +96,19 @@ extension Model {
     guard let labels = LabelKind(name: name) else {
       throw reader.error("ccnn.labels", "classes:N, signs or regression:N", name)
     }
+    // The pooling of all positions is kept in memory, though nothing in the file is as long.
+    let (most, mostPositions) = (1 << 20, 1 << 24)
+    guard labels.outputCount(loss: "squared") <= most else {
+      throw reader.error("ccnn.labels", "at most \(most) outputs", name)
+    }
     let shape: [Int] = try reader.json("shape")
-    guard shape.count == 3, shape.allSatisfy({ $0 >= 1 && $0 <= 1 << 20 }) else {
-      throw reader.error("ccnn.shape", "three positive numbers", "\(shape)")
+    guard shape.count == 3, shape.allSatisfy({ $0 >= 1 && $0 <= most }),
+      shape[1] * shape[2] <= mostPositions
+    else {
+      throw reader.error(
+        "ccnn.shape",
+        "three positive numbers up to \(most), the last two with a product of at most \(mostPositions)",
+        "\(shape.prefix(4))")
     }
     samples = SampleKind(shape: shape, labels: labels, classNames: try reader.json("classes"))
     let classCount = labels == .signs ? 2 : labels.outputCount(loss: "squared")

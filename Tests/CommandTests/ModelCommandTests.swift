@@ -168,6 +168,20 @@ struct ModelCommandTests {
     }
   }
 
+  /// Samples of any size could be claimed by a small file; their pooling is kept in memory.
+  @Test(arguments: ["[1,1048576,1048576]", "[1,0,4]", "[9000000000,2,2]"])
+  func modelsOfHugeSamplesAreRefused(shape: String) throws {
+    let folder = try folderWithModel()
+    defer { folder.remove() }
+    var file = try Safetensors.read(folder.path("m.safetensors"))
+    #expect(file.metadata["ccnn.shape"] != nil)
+    file.metadata["ccnn.shape"] = shape
+    try file.write(to: folder.path("m.safetensors"))
+    let output = try Tool.run(["evaluate"] + data + labels, in: folder)
+    #expect(output.code == 65)
+    #expect(output.error.contains("ccnn.shape"), "\(output.error)")
+  }
+
   @Test func truncatedModelIsRefused() throws {
     let folder = try folderWithModel()
     defer { folder.remove() }
