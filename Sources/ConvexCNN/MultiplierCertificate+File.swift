@@ -1,4 +1,5 @@
 public import Certificates
+import Formats
 import Foundation
 
 extension MultiplierCertificate {
@@ -11,16 +12,10 @@ extension MultiplierCertificate {
   /// Reads a certificate from a file.
   ///
   /// - Parameter path: A JSON file that `text` wrote.
-  /// - Throws: `InputError` when the file cannot be read or is not of that form; nothing else is checked here.
+  /// - Throws: `FormatError` when the file cannot be read, `InputError` when it is not of that form; nothing else is checked
+  ///   here.
   public init(contentsOf path: String) throws {
-    let data: Data
-    do {
-      data = try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch {
-      throw InputError(
-        .access, path, expected: "a file that can be read", found: "none",
-        advice: "Check the name and permissions.")
-    }
+    let data = Data(try FileBytes.read(path))
     do {
       self = try JSONDecoder().decode(MultiplierCertificate.self, from: data)
     } catch {

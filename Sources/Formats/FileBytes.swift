@@ -5,12 +5,16 @@
 #endif
 
 /// Whole files as bytes.
-enum FileBytes {
+package enum FileBytes {
   /// Most bytes taken from a pipe or device, whose size is not known beforehand.
   private static let streamLimit = 1 << 32
 
   /// All bytes of a file.
-  static func read(_ path: String) throws -> [UInt8] {
+  ///
+  /// - Parameter path: The file, or a pipe or device of at most 4 GiB.
+  /// - Returns: The bytes.
+  /// - Throws: `FormatError` of kind `unreadable`.
+  package static func read(_ path: String) throws -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw unreadable(path, errorText(errno)) }
     defer { close(descriptor) }
