@@ -110,7 +110,7 @@ final class TrainingCheckpoint {
     let counts: [Int] = try reader.json("counts")
     let numbers: [UInt64] = try reader.json("numbers")
     guard counts.count == countCount, numbers.count == numberCount,
-      counts.allSatisfy({ $0 >= 0 })
+      counts.allSatisfy({ $0 >= 0 && $0 < 1 << 62 })
     else {
       throw reader.error(
         "metadata ccnn.counts", "\(countCount) counts and \(numberCount) numbers", "others")

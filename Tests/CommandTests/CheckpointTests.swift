@@ -1,3 +1,4 @@
+import ConvexCNN
 import Foundation
 import TestSupport
 import Testing
@@ -96,6 +97,15 @@ struct CheckpointTests {
       let damaged = try train(keep, in: folder)
       #expect(damaged.code == 65, "\(length) bytes: \(damaged.error)")
     }
+    // A count to which one cannot be added is none.
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    var state = try Safetensors.read(path)
+    let counts = try #require(state.metadata["ccnn.counts"])
+    let first = counts.dropFirst().prefix { $0.isNumber }
+    state.metadata["ccnn.counts"] = "[\(Int.max)" + counts.dropFirst(1 + first.count)
+    try state.write(to: path)
+    let huge = try train(keep, in: folder)
+    #expect(huge.code == 65 && huge.error.contains("ccnn.counts"), "\(huge.error)")
   }
 
   @Test(arguments: [
