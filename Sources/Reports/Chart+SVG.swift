@@ -45,8 +45,10 @@ extension Chart {
       for (index, point) in (one.points + one.trend).enumerated() {
         for (axis, value) in [(horizontal, point.x), (vertical, point.y)] {
           let place = "\(title), series \(one.name), point \(index), \(axis.label)"
-          guard value.isFinite else {
-            throw ChartError(place: place, expected: "a finite number", found: "\(value)")
+          guard abs(value) <= ChartScale.largest else {
+            throw ChartError(
+              place: place, expected: "a finite number of at most \(ChartScale.largest) in size",
+              found: "\(value)")
           }
           if axis.scale == .logarithmic, value <= 0 {
             throw ChartError(place: place, expected: "a positive number", found: "\(value)")

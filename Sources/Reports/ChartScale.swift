@@ -8,6 +8,10 @@ package struct ChartScale: Equatable {
     package let label: String
   }
 
+  /// Largest size of a number that axes have room for, and the smallest that they tell from zero: steps between such
+  /// numbers are neither infinite nor zero.
+  static let (largest, smallest) = (1e300, 1e-300)
+
   let kind: Chart.Scale
   /// Ends of the axis, as logarithms where it is logarithmic; `low < high`.
   let low: Double
@@ -21,7 +25,7 @@ package struct ChartScale: Equatable {
 
   /// A scale for an axis that shows all of some numbers.
   ///
-  /// - Precondition: The numbers are finite, and positive for a logarithmic axis.
+  /// - Precondition: The numbers are at most `largest` in size, and positive for a logarithmic axis.
   package init(_ axis: Chart.Axis, covering values: [Double]) {
     kind = axis.scale
     guard axis.categories.isEmpty else {
@@ -40,8 +44,8 @@ package struct ChartScale: Equatable {
   private static func linear(_ least: Double, _ most: Double) -> (Double, Double, [Tick]) {
     // Numbers that hardly differ get an axis that floating point can divide.
     let size = max(abs(least), abs(most))
-    let isSpread = most - least > 1e-9 * size
-    let margin = isSpread ? 0.04 * (most - least) : size > 0 ? 0.5 * size : 0.5
+    let isSpread = most - least > max(1e-9 * size, Self.smallest)
+    let margin = isSpread ? 0.04 * (most - least) : size > Self.smallest ? 0.5 * size : 0.5
     let (low, high) = (least - margin, most + margin)
     let rough = (high - low) / 6
     let magnitude = pow(10, floor(log10(rough)))

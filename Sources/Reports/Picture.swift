@@ -65,7 +65,7 @@ public struct Picture: Sendable, Equatable {
     let width = step * values.count
     var bytes = [UInt8](repeating: 0, count: 4 * width * 2 * half)
     for (index, value) in values.enumerated() {
-      let length = largest > 0 ? max(1, Int((Double(half) * abs(value) / largest).rounded())) : 1
+      let length = largest > 0 ? max(1, Int((Double(half) * (abs(value) / largest)).rounded())) : 1
       let color: [UInt8] = value < 0 ? [37, 99, 235, 255] : [217, 105, 6, 255]
       for row in value < 0 ? half..<half + length : half - length..<half {
         for column in step * index..<step * index + step - 1 {

@@ -89,9 +89,10 @@ public struct RowChart: Sendable, Equatable {
   private func check() throws {
     for (index, row) in rows.enumerated() {
       let isPositive = axis.scale == .linear ? row.value >= 0 : row.value > 0
-      guard row.value.isFinite, isPositive else {
+      guard row.value <= ChartScale.largest, isPositive else {
         throw ChartError(
-          place: "\(title), row \(index) (\(row.name))", expected: "a finite number above 0",
+          place: "\(title), row \(index) (\(row.name))",
+          expected: "a finite number above 0 and up to \(ChartScale.largest)",
           found: "\(row.value)")
       }
     }

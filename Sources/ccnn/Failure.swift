@@ -1,5 +1,6 @@
 import ArgumentParser
 import ConvexCNN
+import Reports
 
 #if canImport(Glibc)
   import Glibc
@@ -29,6 +30,7 @@ struct Failure: Error {
     case let error as FormatError: self.init(code: error.exitCode, message: "\(error)")
     case is GeometryError, is ProgramError, is ArrangementError, is CertificateError:
       self.init(code: 65, message: "\(error)")
+    case let error as ChartError: self.init(code: 65, message: "\(error)")
     case is LAPACK.Failure: self.init(code: 1, message: "\(error)")
     default: return nil
     }

@@ -81,7 +81,9 @@ struct ChartTests {
   }
 
   @Test func whatCannotBeDrawnIsRefused() {
-    for point in [Chart.Point(.nan, 1), .init(1, .infinity), .init(0, 1), .init(1, -2)] {
+    for point in [
+      Chart.Point(.nan, 1), .init(1, .infinity), .init(0, 1), .init(1, -2), .init(1, 1e301),
+    ] {
       let error = #expect(throws: ChartError.self) {
         try Self.chart([Chart.Series("bad", [.init(1, 1), point])]).svg()
       }
@@ -113,6 +115,7 @@ struct ChartTests {
   @Test(
     arguments: [
       [1.0, 1, 1], [0.0, 0], [-5.0, -5], [1e300, 1e-300], [1e15, 1e15 + 1], [-1e-12, 1e-12],
+      [-1e300, 1e300], [.leastNonzeroMagnitude, 0], [-.leastNonzeroMagnitude, 1e-308],
     ] as [[Double]])
   func hardRangesAreDrawn(values: [Double]) throws {
     let points = values.enumerated().map { Chart.Point(Double($0), $1) }

@@ -60,6 +60,8 @@ struct PictureTests {
     #expect(lengths == [24, 12, 1])
     #expect(isFilled(0, 0) && !isFilled(24, 0))
     #expect(isFilled(24, 1) && !isFilled(23, 1))
+    // Products with the largest numbers would overflow.
+    #expect(Picture(bars: [1e308, -5e307, 0]).bytes == picture.bytes)
   }
 
   /// Pictures of more than 65,535 bytes take several blocks; the file tells its own size.

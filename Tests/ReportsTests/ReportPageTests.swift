@@ -109,7 +109,9 @@ struct ReportPageTests {
   }
 
   @Test func rowsThatCannotBeDrawnAreRefused() {
-    for (scale, value) in [(Chart.Scale.linear, -1.0), (.linear, .nan), (.logarithmic, 0)] {
+    for (scale, value) in [
+      (Chart.Scale.linear, -1.0), (.linear, .nan), (.logarithmic, 0), (.linear, 1e301),
+    ] {
       let rows = RowChart(
         title: "t", summary: "s", axis: .init("x", scale: scale),
         rows: [.init("a", 1, text: "1"), .init("b", value, text: "?")])
