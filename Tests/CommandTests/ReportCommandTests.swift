@@ -249,6 +249,7 @@ struct ReportCommandTests {
       ("\"filterShape\":[1,2,2]", "\"filterShape\":[2,2]", "details.weights.filterShape"),
       ("\"filterShape\":[1,2,2]", "\"filterShape\":[1,-2,2]", "details.weights.filterShape[1]"),
       ("\"windowCount\":1", "\"windowCount\":9999999", "details.weights.windowCount"),
+      ("\"windowCount\":1", "\"windowCount\":0", "details.weights"),
       ("\"phase\":[", "\"phase\":[\"x\",", "details.trace.iteration"),
     ] {
       #expect(text.contains(old), "\(old)")

@@ -65,6 +65,9 @@ struct WeightLayout {
     hasBias = try node.member("hasBias").map { $0.value == .bool(true) } ?? false
     windowCount = try node.required("windowCount").whole(atMost: 1 << 20)
     outputCount = try node.required("outputCount").whole(atMost: 1 << 20)
+    guard windowCount > 0, outputCount > 0 else {
+      throw node.mismatch("at least one window and one output", found: "none")
+    }
   }
 
   /// Numbers of a filter.

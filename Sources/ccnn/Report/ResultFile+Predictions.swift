@@ -80,7 +80,7 @@ extension ResultFile {
         let total = max(1, row.reduce(0) { $0 + $1.value })
         return [.init(names[i])]
           + row.enumerated().map { j, number in
-            let shade = Int((9 * number.value / total).rounded(.up).clamped(to: 0...9))
+            let shade = Int((9 * (number.value / total)).rounded(.up).clamped(to: 0...9))
             return number.cell(number.digits, shade: i == j ? -shade : shade)
           }
       }, style: .matrix)
@@ -191,7 +191,10 @@ private struct ShownMistake {
       let (low, high) = (
         try picture.required("low").number().value, try picture.required("high").number().value
       )
-      let bars = Picture(bars: data.map { low + (high - low) * Double($0) / 255 })
+      guard (high - low).isFinite else {
+        throw picture.mismatch("numbers low and high whose difference is finite")
+      }
+      let bars = Picture(bars: data.map { low + (high - low) * (Double($0) / 255) })
       image = .init(bars, alternative: alternative, width: max(120, bars.width), height: 72)
     } else {
       let scale = max(1, 96 / max(shape[1], shape[2]))
