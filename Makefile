@@ -35,7 +35,7 @@ ifdef CCNN_STRICT
   STRICT := --scratch-path .build-check --explicit-target-dependency-import-check error
 endif
 
-.PHONY: help train build test check lint snippets bench bench-test bench-peers docs install setup mpi mpi-test browser report-test onnx-code interop python-test
+.PHONY: help train build test check lint snippets bench bench-test bench-peers docs install setup mpi mpi-test browser report-test onnx-code interop python-test fuzz
 
 help:
 	@echo 'make train    build, train a network on the digits, leave model, JSON, trace and report in runs/'
@@ -50,6 +50,7 @@ help:
 	@echo 'make interop  compare exported files with onnxruntime and torch in a virtual environment'
 	@echo 'make python-test  build the Python package in a virtual environment (python/.venv) and test it'
 	@echo 'make snippets  write the Swift blocks of README and articles to files that the tests compile and run'
+	@echo 'make fuzz     feed every parser with made-up files, FUZZ_SECONDS=60 each (libFuzzer)'
 	@echo 'make docs     write the API documentation to docs/ as a web site'
 	@echo 'make install  install bin/ccnn, share/convexcnn and shell completions under PREFIX ($(PREFIX))'
 	@echo 'make setup    only install what the package needs (Debian, Ubuntu), or say what to install'
@@ -125,6 +126,11 @@ python-test: setup
 	@test -x python/.venv/bin/python || python3 -m venv python/.venv
 	python/.venv/bin/python -m pip install --quiet './python[test]'
 	cd python/tests && ../.venv/bin/pytest -q -p no:cacheprovider
+
+# Built for debugging, so that overflow and out-of-bounds trap; FUZZ_PARSERS="npy csv" for some only.
+fuzz: setup
+	CCNN_FUZZ=1 swift build --scratch-path .build-fuzz --product Fuzz
+	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) Tests/Fuzz/run.sh .build-fuzz .build-fuzz/debug/Fuzz $(FUZZ_PARSERS)
 
 # An unresolved link or any other warning of DocC is an error.
 docs: setup

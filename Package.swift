@@ -18,6 +18,10 @@ let sharedLinking: [LinkerSetting] =
       ], .when(platforms: [.linux]))
   ] : []
 
+/// `CCNN_FUZZ` adds the program `Fuzz`, and counts in the modules that read files where a run went.
+let isFuzzed = Context.environment["CCNN_FUZZ"] != nil
+let coverage: [SwiftSetting] = isFuzzed ? [.unsafeFlags(["-sanitize=fuzzer"])] : []
+
 /// Upcoming language features that every Swift target of the package enables.
 let features: [SwiftSetting] =
   [
@@ -30,9 +34,12 @@ let features: [SwiftSetting] =
 let numeric: [SwiftSetting] = features + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
 func module(
-  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [],
+  readsFiles: Bool = false
 ) -> Target {
-  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: numeric)
+  .target(
+    name: name, dependencies: dependencies, exclude: exclude,
+    swiftSettings: numeric + (readsFiles ? coverage : []))
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -103,7 +110,7 @@ let package = Package(
     module(
       "Formats",
       ["Tensors", "CZlib", "CPNG", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
-      exclude: ["onnx.proto"]),
+      exclude: ["onnx.proto"], readsFiles: true),
     module("Convolutions", ["Tensors", "CFFTW", "CKernels"]),
     module("Arrangements", ["Tensors", "CKernels"]),
     module("ConvexPrograms", ["Tensors", "Convolutions", "Arrangements"]),
@@ -116,7 +123,7 @@ let package = Package(
       [
         "Tensors", "Formats", "Convolutions", "Arrangements", "ConvexPrograms", "Solvers",
         "Certificates",
-      ]),
+      ], readsFiles: true),
     .target(
       name: "CInterface", dependencies: ["ConvexCNN"], exclude: ["convexcnn.h", "exports.map"],
       swiftSettings: features, linkerSettings: sharedLinking),
@@ -155,4 +162,12 @@ let package = Package(
       name: "DocumentationSnippets", dependencies: documented.map { .byName(name: $0) },
       path: "Tests/Documentation/Snippets", packageAccess: false, swiftSettings: features),
   ]
+    + (isFuzzed
+      ? [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
+        .executableTarget(
+          name: "Fuzz", dependencies: ["ConvexCNN", "Formats", "CLibFuzzer"], path: "Tests/Fuzz",
+          exclude: ["CLibFuzzer", "corpus"], swiftSettings: features + coverage,
+          linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
+      ] : [])
 )
