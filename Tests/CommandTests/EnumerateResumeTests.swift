@@ -6,22 +6,6 @@ import Testing
 struct EnumerateResumeTests {
   private static let digits = ["enumerate", "--dataset", "digits", "--filter", "2x2", "--quiet"]
 
-  /// Starts the tool, kills it after a time, and says whether it ended by itself before.
-  private func runAndKill(
-    _ arguments: [String], in folder: Folder, after seconds: Double
-  ) throws -> Bool {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Tool.path)
-    process.arguments = arguments
-    process.currentDirectoryURL = folder.url
-    try process.run()
-    usleep(UInt32(1e6 * seconds))
-    guard process.isRunning else { return process.terminationStatus == 0 }
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-    return process.terminationReason == .exit && process.terminationStatus == 0
-  }
-
   /// Killed at random moments, with another number of threads every time, until it is done.
   @Test(arguments: [1, 2])
   func killedRunsGoOnWithTheSameBytes(seed: Int) throws {
@@ -46,7 +30,7 @@ struct EnumerateResumeTests {
         ]
       // Later attempts get longer, so that slow machines finish too.
       let least = kills < 8 ? 0.02 : 0.05 * Double(kills)
-      isDone = try runAndKill(
+      isDone = try Tool.runAndKill(
         arguments, in: folder, after: least + 0.2 * generator.uniform())
       if !isDone { kills += 1 }
     }
@@ -58,8 +42,8 @@ struct EnumerateResumeTests {
     #expect(points == expectedPoints)
     let (facets, expectedFacets) = (try folder.bytes("f.npy"), try folder.bytes("walls.npy"))
     #expect(facets == expectedFacets)
-    // A kill while the checkpoint is written may leave its hidden temporary file.
-    let listing = try folder.listing.filter { !$0.hasPrefix(".ccnn-") }
+    // A kill while the checkpoint is written may leave a hidden temporary file.
+    let listing = try folder.listing.filter { !$0.hasPrefix(".") }
     #expect(listing == ["f.npy", "p.npy", "w.npy", "walls.npy", "whole.npy", "wholes.npy"])
   }
 
@@ -74,7 +58,7 @@ struct EnumerateResumeTests {
       ]
     var wait = 0.02
     while !FileManager.default.fileExists(atPath: folder.path("c.json")), wait < 10 {
-      _ = try runAndKill(arguments, in: folder, after: wait)
+      _ = try Tool.runAndKill(arguments, in: folder, after: wait)
       wait *= 1.5
     }
     // The run removes the link and leaves its last record in the file behind it.
@@ -94,7 +78,7 @@ struct EnumerateResumeTests {
     let (first, second) = (try folder.bytes("p.npy"), try folder.bytes("w.npy"))
     #expect(first == patterns)
     #expect(second == points)
-    let listing = try folder.listing.filter { !$0.hasPrefix(".ccnn-") }
+    let listing = try folder.listing.filter { !$0.hasPrefix(".") }
     #expect(listing == ["p.npy", "w.npy"])
   }
 
@@ -133,7 +117,7 @@ struct EnumerateResumeTests {
           "--output", "p\(i).npy", "--shard", "\(i)/3", "--checkpoint", "c\(i).json",
           "--checkpoint-seconds", "0",
         ]
-      if i == 1 { _ = try runAndKill(arguments, in: folder, after: 0.05) }
+      if i == 1 { _ = try Tool.runAndKill(arguments, in: folder, after: 0.05) }
       let output = try Tool.run(arguments, in: folder)
       #expect(output.code == 0)
       all += try rows(of: folder.bytes("p\(i).npy"))

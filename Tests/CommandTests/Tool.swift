@@ -46,6 +46,21 @@ enum Tool {
       out: String(decoding: try Data(contentsOf: out), as: UTF8.self),
       error: String(decoding: try Data(contentsOf: error), as: UTF8.self))
   }
+
+  /// Starts the tool, kills it after a time, and says whether it ended well by itself before.
+  static func runAndKill(
+    _ arguments: [String], in folder: Folder, after seconds: Double
+  ) throws -> Bool {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    process.currentDirectoryURL = folder.url
+    try process.run()
+    usleep(UInt32(1e6 * seconds))
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+    return process.terminationReason == .exit && process.terminationStatus == 0
+  }
 }
 
 /// A temporary folder of one test.
