@@ -121,6 +121,20 @@ struct NPZTests {
     #expect(message(bomb).contains("expected a size that 76 compressed bytes can hold"))
   }
 
+  /// Names of members are keys, whatever they look like: nothing is read or written outside the archive.
+  @Test(arguments: ["../../", "/etc/x", "a/../b", "C:\\a\\b"])
+  func namesOfMembersAreNoPaths(_ name: String) throws {
+    var bytes = Fixtures.npzStored
+    for (index, byte) in name.utf8.enumerated() {
+      bytes[30 + index] = byte
+      bytes[directory + 46 + index] = byte
+    }
+    let path = folder.write(bytes, "a.npz")
+    #expect(try NPZ.keys(path) == [name, "labels"])
+    #expect(try NPZ.read(path, key: name).elements == [0, 1, 2, 3, 4, 5])
+    #expect(TemporaryFolder.names(folder.path) == ["a.npz"])
+  }
+
   @Test
   func errorsInsideAMemberNameIt() {
     let stored = Fixtures.npzStored
