@@ -58,6 +58,11 @@ public struct StreamedCertifier: Sendable {
       images: source.batch(0..<1), loss: loss, lambda: lambda, threads: threads)
     try verifier.checkStrength()
     try verifier.checkNetwork(network, targetGap: targetGap)
+    guard gates == nil || network.activation == .gated else {
+      throw CertificateError(
+        place: "gates", expected: "none for a network that is not gated", found: "some",
+        advice: "Certify ReLU networks over given cells with all samples in memory.")
+    }
     var forward = ForwardPass(network, gates: gates, loss: loss)
     try forEachView(of: network, gates: gates) { samples, view in
       try forward.add(samples, view, network)
@@ -159,7 +164,10 @@ public struct StreamedCertifier: Sendable {
     of network: Network, gates: Matrix?, _ body: (Range<Int>, ProblemView) throws -> Void
   ) throws {
     let geometry = network.geometry
-    let perSample = 8 * geometry.patchesPerSample * geometry.patchDimension
+    let perSample =
+      8
+      * max(
+        geometry.patchesPerSample * geometry.patchDimension, loss.outputCount * loss.outputCount)
     let block = max(1, blockBytes / max(1, perSample))
     for lower in stride(from: 0, to: source.sampleCount, by: block) {
       let samples = lower..<min(lower + block, source.sampleCount)

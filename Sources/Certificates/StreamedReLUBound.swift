@@ -88,7 +88,22 @@ package struct StreamedReLUBound {
   /// - Throws: `LAPACK.Failure` when an eigenvalue iteration does not converge.
   package func value() throws -> Double {
     let (a, c, h) = (weights.rows, outputCount, correlation.columns)
+    guard mass.isFinite, remainder.isFinite else { return .infinity }
     guard mass > 0 else { return remainder }
+    let weighted = a * c <= Self.largestOrder ? min(mass, try weightedBound()) : mass
+    let linear = try MaskedDualNorm.spectralNorm(correlation)
+    // Eigenvalues are at least the trace over the order, which is what errors of the sums are relative to.
+    let order = Double(max(h, a * c))
+    let error = 1e-9 + 4 * (Double(rowCount) + order) * order * 0x1p-52
+    let margin = PooledPatches.roundingMargin(
+      mass: mass, size: a * c, sampleCount: sampleCount, patchesPerSample: weights.columns,
+      patchDimension: h)
+    return 0.5 * (linear + weighted) * (1 + error) + margin + remainder
+  }
+
+  /// `|B w^-1/2|_2 |w^1/2 M|_2`.
+  private func weightedBound() throws -> Double {
+    let (a, c) = (weights.rows, outputCount)
     var gram = Matrix(rows: a * c, columns: a * c)
     for k in 0..<weights.columns where columnNorms[k] > 0 {
       for q in 0..<a where weights[q, k] != 0 {
@@ -105,17 +120,13 @@ package struct StreamedReLUBound {
     }
     let (first, _) = try SymmetricForms.top(gram)
     let (second, _) = try SymmetricForms.top(inner)
-    let weighted = min(mass, (max(first, 0) * max(second, 0)).squareRoot())
-    let linear = try MaskedDualNorm.spectralNorm(correlation)
-    // Eigenvalues are at least the trace over the order, which is what errors of the sums are relative to.
-    let order = Double(max(h, a * c))
-    let error = 1e-9 + 4 * (Double(rowCount) + order) * order * 0x1p-52
-    let margin = PooledPatches.roundingMargin(
-      mass: mass, size: a * c, sampleCount: sampleCount, patchesPerSample: weights.columns,
-      patchDimension: h)
-    return 0.5 * (linear + weighted) * (1 + error) + margin + remainder
+    // The product of the eigenvalues may vanish where that of their roots does not.
+    return max(first, 0).squareRoot() * max(second, 0).squareRoot()
   }
 
-  /// Norms up to this have squares that vanish.
-  private static let leastNorm = 1e-140
+  /// Larger Gram matrices `[a c, a c]` are not made; the mass stands for what they bound.
+  private static let largestOrder = 1500
+
+  /// Rows of norms up to this are bounded one by one: their products with each other may vanish.
+  private static let leastNorm = 1e-70
 }

@@ -79,14 +79,32 @@ struct MemoryPlan {
     fixed + 2 * blockBytes + demand.bytes(storage, blockBytes: blockBytes)
   }
 
-  /// Most neurons that a search for filters may keep, where their features are made and copied within the limit.
+  /// Most neurons that a search for filters may keep within the limit, and the threads that then fit.
   ///
-  /// - Returns: The number; nil for no limit.
+  /// The number of neurons does not depend on that of threads: half of what is left is for features and their copies, half for
+  /// the scratch memory of passes, in which one thread at least must fit.
+  ///
+  /// - Returns: Both numbers; nil for no limit.
   /// - Throws: `InputError` when there is no room for `leastNeurons`.
-  func neuronCount(_ problem: TrainingProblem) throws -> Int? {
+  func search(_ problem: TrainingProblem, threads: Int) throws -> (neurons: Int, threads: Int)? {
+    guard let limit = settings.limit else { return nil }
+    let others = fixed - threads * Self.threadBytes + 2 * blockBytes
+    let half = (limit - others) / 2
     let perNeuron = Self.featureCopies * 8 * problem.sampleCount * problem.windowCount
-    try require(Self.leastNeurons * perNeuron, "\(Self.leastNeurons) neurons")
-    return rest.map { $0 / perNeuron }
+    func scratch(_ m: Int) -> Int { Self.threadBytes + problem.passBytes(filters: m) }
+    func fits(_ m: Int) -> Bool { m * perNeuron <= half && scratch(m) <= half }
+    guard fits(Self.leastNeurons) else {
+      let needed = others + 2 * max(Self.leastNeurons * perNeuron, scratch(Self.leastNeurons))
+      throw InputError(
+        .usage, "--memory \(ByteCount(limit))",
+        expected: "at least \(ByteCount(needed)) for \(Self.leastNeurons) neurons of this problem",
+        found: "\(ByteCount(limit))", advice: "Give more memory, or use fewer samples.")
+    }
+    var (neurons, next) = (Self.leastNeurons, 1 << 12)
+    while next > 0 {
+      if fits(neurons + next) { neurons += next } else { next /= 2 }
+    }
+    return (neurons, max(1, min(threads, half / scratch(neurons))))
   }
 
   /// Copies of the features of all neurons: those of the program, of its nonzero blocks, and of these scaled for a Newton system.

@@ -28,7 +28,7 @@ extension Trainer {
   ) throws -> (model: Model, result: TrainingResult) {
     var phases = PhaseClock()
     try requireStreamable()
-    let task = try phases.time("prepare") { try StreamedTask(configuration, data.train, threads) }
+    var task = try phases.time("prepare") { try StreamedTask(configuration, data.train, threads) }
     try start.map {
       try requireSameArchitecture(
         $0, task.geometry, task.base.pooling, task.loss, task.standardization)
@@ -36,10 +36,16 @@ extension Trainer {
     let plan = MemoryPlan(memory, data, task.base, threads: threads)
     var flags = configuration
     var storage = FeatureStorage.dense
+    var neuronLimit: Int?
     if configuration.activation == .relu {
-      let most = try plan.neuronCount(task.base)
-      flags.maximumCells = [configuration.maximumCells, most].compactMap(\.self).min()
-      if let most { choosing("at most \(most) neurons fit") }
+      if let room = try plan.search(task.base, threads: threads) {
+        neuronLimit = room.neurons
+        choosing("at most \(room.neurons) neurons fit, with \(room.threads) threads")
+        if room.threads < threads {
+          task = try StreamedTask(configuration, data.train, room.threads)
+        }
+      }
+      try requireRoom(for: start, neuronLimit)
     } else {
       let demand = FeatureDemand(
         task.base, gateCount: gateCount, relativeGap: configuration.gap)
@@ -59,7 +65,7 @@ extension Trainer {
     try requireUninterrupted("lambda")
     let solution = try phases.time("solve") {
       var trainer = self
-      trainer.configuration.maximumCells = flags.maximumCells
+      trainer.neuronLimit = neuronLimit
       return try trainer.solve(
         task.problem(lambda: cells.lambda), cells, task.source, from: start?.network,
         observer)
@@ -126,6 +132,14 @@ extension Trainer {
         found: configuration.activation.rawValue,
         advice: "Leave out --memory; other programs keep all samples in memory.")
     }
+  }
+
+  /// Refuses a start of more neurons than fit.
+  private func requireRoom(for start: Model?, _ most: Int?) throws {
+    guard let most, let count = start?.network.neuronCount, count > most else { return }
+    throw InputError(
+      .usage, "--start", expected: "at most \(most) neurons within --memory", found: "\(count)",
+      advice: "Give more memory, or prune the network first.")
   }
 
   /// Refuses solvers that need the matrix of features.

@@ -10,7 +10,9 @@ public import Tensors
 /// The one place that touches every module.
 public struct Trainer: Sendable {
   /// The model flags.
-  public internal(set) var configuration: TrainingConfiguration
+  public let configuration: TrainingConfiguration
+  /// Most neurons for which there is memory; no part of the model. Nil for no limit.
+  var neuronLimit: Int?
   /// Threads to use; the model does not depend on it.
   public let threads: Int
   /// Wall-clock limit of solving, in seconds.
@@ -359,6 +361,7 @@ public struct Trainer: Sendable {
   private var searchSettings: CellGeneration.Settings {
     var settings = CellGeneration.Settings(seed: configuration.seed)
     if let maximum = configuration.maximumCells { settings.maximumNeurons = maximum }
+    if let limit = neuronLimit { settings.maximumNeurons = min(limit, settings.maximumNeurons) }
     return settings
   }
 

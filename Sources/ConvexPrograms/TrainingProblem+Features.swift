@@ -12,6 +12,12 @@ extension TrainingProblem {
       blocks: SampleBlocks(sampleCount), samples: 0..<sampleCount, first: 0)
   }
 
+  /// Bytes that each thread of a pass with `m` filters takes for responses and pooled activations.
+  package func passBytes(filters m: Int) -> Int {
+    let (count, a) = (geometry.patchesPerSample, windowCount)
+    return 8 * passes.blocks.chunk(responsesPerSample: count * m) * m * (count + 2 * a)
+  }
+
   /// Most samples whose rows of features one rank holds; all where this process does all passes.
   package var largestShare: Int {
     guard let shared else { return sampleCount }

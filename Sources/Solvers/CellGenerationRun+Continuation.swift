@@ -39,7 +39,7 @@ extension CellGenerationRun {
     let clock = Stopwatch()
     accept(descended(from: network, iterations: settings.polishIterations))
     accept(network.joiningEqualNeurons(cosine: 1 - 1e-6), allowing: 0.01 * limits.relativeGap)
-    if alongFaces {
+    if alongFaces, !problem.isStreamed {
       let faces = ActivationFaces(of: network.filters, in: problem, tolerance: 1e-4)
       if !faces.isTrivial {
         accept(descended(from: network, iterations: settings.polishIterations, faces: faces))

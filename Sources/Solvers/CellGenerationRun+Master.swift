@@ -39,7 +39,7 @@ extension CellGenerationRun {
     }
     // The program over cells finds the faces of all filters at once; far from the optimum they are others anyway.
     let isEarly = parts.isLarge(problem) && estimatedGap > 10 * limits.relativeGap
-    for tolerance in optimizesOverCells || isEarly ? [] : [1e-4, 1e-6] {
+    for tolerance in optimizesOverCells || isEarly || problem.isStreamed ? [] : [1e-4, 1e-6] {
       let faces = ActivationFaces(of: network.filters, in: problem, tolerance: tolerance)
       guard !faces.isTrivial else { break }
       if accept(descended(from: network, iterations: iterations, faces: faces)) { break }

@@ -81,7 +81,8 @@ package struct DualNormAscent: Sendable {
       found, norms, limit: isBrief ? 12 : max(kept, starts / 4))
     (found, norms) = ascend(problem, dual, found, steps: steps)
     (found, norms) = DualNormAscent.distinct(found, norms, limit: kept)
-    if isBrief { return (found, norms) }
+    // The rows of faces are kept, of which there may be as many as patches.
+    if isBrief || problem.isStreamed { return (found, norms) }
     for tolerance in [1e-3, 1e-5] {
       // Where ascent jams at a kink, it goes on along the face; what rises is kept.
       let faces = ActivationFaces(of: found, in: problem, tolerance: tolerance)
@@ -230,7 +231,7 @@ package struct DualNormAscent: Sendable {
 public func estimatedLambdaMax(_ problem: TrainingProblem, seed: UInt64 = 0) -> Double {
   let zero = Matrix(rows: problem.sampleCount, columns: problem.outputCount)
   let dual = problem.reducedLoss.gradient(at: zero)
-  if problem.activation == .relu, problem.geometry.patchDimension == 2 {
+  if problem.activation == .relu, problem.geometry.patchDimension == 2, !problem.isStreamed {
     return AngularSweep().price(problem.patchTerms.correlation(with: dual), PricingRequest())
       .largestNorm
   }
