@@ -11,7 +11,7 @@ public import Tensors
 public struct Trainer: Sendable {
   /// The model flags.
   public let configuration: TrainingConfiguration
-  /// Most neurons for which there is memory; no part of the model. Nil for no limit.
+  /// Most neurons for which there is memory, which is no part of the model; nil for no limit.
   var neuronLimit: Int?
   /// Threads to use; the model does not depend on it.
   public let threads: Int
