@@ -42,7 +42,9 @@ extension Trainer {
         neuronLimit = room.neurons
         choosing("at most \(room.neurons) neurons fit, with \(room.threads) threads")
         if room.threads < threads {
-          task = try StreamedTask(configuration, data.train, room.threads)
+          // The fit of the standardization took a pass over the data.
+          task = try StreamedTask(
+            configuration, data.train, room.threads, standardization: task.standardization)
         }
       }
       try requireRoom(for: start, neuronLimit)
