@@ -35,7 +35,7 @@ ifdef CCNN_STRICT
   STRICT := --scratch-path .build-check --explicit-target-dependency-import-check error
 endif
 
-.PHONY: help train build test check lint snippets bench bench-test bench-peers docs install setup mpi mpi-test browser report-test onnx-code interop python-test fuzz
+.PHONY: help train build test check lint snippets bench bench-test bench-peers docs install setup mpi mpi-test browser report-test onnx-code interop python-test fuzz sanitize
 
 help:
 	@echo 'make train    build, train a network on the digits, leave model, JSON, trace and report in runs/'
@@ -51,6 +51,7 @@ help:
 	@echo 'make python-test  build the Python package in a virtual environment (python/.venv) and test it'
 	@echo 'make snippets  write the Swift blocks of README and articles to files that the tests compile and run'
 	@echo 'make fuzz     feed every parser with made-up files, FUZZ_SECONDS=60 each (libFuzzer)'
+	@echo 'make sanitize  run tests of unsafe code and of threads under the address and the thread sanitizer'
 	@echo 'make docs     write the API documentation to docs/ as a web site'
 	@echo 'make install  install bin/ccnn, share/convexcnn and shell completions under PREFIX ($(PREFIX))'
 	@echo 'make setup    only install what the package needs (Debian, Ubuntu), or say what to install'
@@ -131,6 +132,13 @@ python-test: setup
 fuzz: setup
 	CCNN_FUZZ=1 swift build --scratch-path .build-fuzz --product Fuzz
 	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) Tests/Fuzz/run.sh .build-fuzz .build-fuzz/debug/Fuzz $(FUZZ_PARSERS)
+
+# Tests of what reads files, touches memory by pointers or runs on threads.
+SANITIZED ?= TensorsTests|FormatsTests|ConvolutionsTests|ArrangementsTests.Enumeration
+
+sanitize: setup
+	Tests/sanitize.sh address '$(SANITIZED)'
+	Tests/sanitize.sh thread '$(SANITIZED)'
 
 # An unresolved link or any other warning of DocC is an error.
 docs: setup

@@ -20,7 +20,7 @@ let sharedLinking: [LinkerSetting] =
 
 /// `CCNN_FUZZ` adds the program `Fuzz`, and counts in the modules that read files where a run went.
 let isFuzzed = Context.environment["CCNN_FUZZ"] != nil
-let coverage: [SwiftSetting] = isFuzzed ? [.unsafeFlags(["-sanitize=fuzzer"])] : []
+let coverage: [SwiftSetting] = isFuzzed ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : []
 
 /// Upcoming language features that every Swift target of the package enables.
 let features: [SwiftSetting] =
@@ -166,8 +166,12 @@ let package = Package(
       ? [
         .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
         .executableTarget(
-          name: "Fuzz", dependencies: ["ConvexCNN", "Formats", "CLibFuzzer"], path: "Tests/Fuzz",
+          name: "Fuzz",
+          dependencies: [
+            "ConvexCNN", "Formats", "Solvers", "ConvexPrograms", "Convolutions", "Tensors",
+            "CLibFuzzer",
+          ], path: "Tests/Fuzz",
           exclude: ["CLibFuzzer", "corpus"], swiftSettings: features + coverage,
-          linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
+          linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]),
       ] : [])
 )

@@ -27,47 +27,24 @@ extension Trainer {
     choosing: (String) -> Void = { _ in }, observer: TraceObserver = { _ in }
   ) throws -> (model: Model, result: TrainingResult) {
     var phases = PhaseClock()
-    try requireStreamable()
-    var task = try phases.time("prepare") { try StreamedTask(configuration, data.train, threads) }
-    try start.map {
-      try requireSameArchitecture(
-        $0, task.geometry, task.base.pooling, task.loss, task.standardization)
-    }
-    let plan = MemoryPlan(memory, data, task.base, threads: threads)
+    let choice = try phases.time("prepare") { try StreamedChoice(self, data, memory, start) }
+    choice.words.map(choosing)
+    let (task, plan) = (choice.task, choice.plan)
     var flags = configuration
-    var storage = FeatureStorage.dense
-    var neuronLimit: Int?
-    if configuration.activation == .relu {
-      if let room = try plan.search(task.base, threads: threads) {
-        neuronLimit = room.neurons
-        choosing("at most \(room.neurons) neurons fit, with \(room.threads) threads")
-        if room.threads < threads {
-          // The fit of the standardization took a pass over the data.
-          task = try StreamedTask(
-            configuration, data.train, room.threads, standardization: task.standardization)
-        }
-      }
-      try requireRoom(for: start, neuronLimit)
-    } else {
-      let demand = FeatureDemand(
-        task.base, gateCount: gateCount, relativeGap: configuration.gap)
-      storage = try plan.storage(demand)
-      choosing(plan.description(of: storage, demand))
-      try requireFitting(storage)
-    }
     let cells = try phases.time("lambda") {
       let gates = try gateCount(of: configuration).map { count in
         flags.gateSamples = plan.gateSampleCount(task.geometry, samples: data.train.sampleCount)
         return try task.gates(count, flags)
       }
-      return try task.cells(flags, gates: gates, storage: storage, blockBytes: plan.blockBytes)
+      return try task.cells(
+        flags, gates: gates, storage: choice.storage, blockBytes: plan.blockBytes)
     }
     try task.source.requireReadable()
     if configuration.activation != .relu { try start.map { try requireSameGates($0, cells) } }
     try requireUninterrupted("lambda")
     let solution = try phases.time("solve") {
       var trainer = self
-      trainer.neuronLimit = neuronLimit
+      trainer.neuronLimit = choice.neuronLimit
       return try trainer.solve(
         task.problem(lambda: cells.lambda), cells, task.source, from: start?.network,
         observer)
@@ -106,51 +83,10 @@ extension Trainer {
   }
 
   /// Number of gates of a gated network; nil for others.
-  private func gateCount(of configuration: TrainingConfiguration) -> Int? {
+  func gateCount(of configuration: TrainingConfiguration) -> Int? {
     guard configuration.activation == .gated, case .sample(let count) = configuration.cells
     else { return nil }
     return count
-  }
-
-  private var gateCount: Int { gateCount(of: configuration) ?? 1 }
-
-  private func requireStreamable() throws {
-    switch configuration.activation {
-    case .gated, .linear: return
-    case .relu:
-      guard configuration.cells == .generate, configuration.filterRank == nil,
-        (configuration.solver ?? .cellGeneration) == .cellGeneration
-      else {
-        throw InputError(
-          .usage, "--memory",
-          expected: "--cells generate, --solver cell-generation and no --filter-rank",
-          found: "another search for ReLU networks",
-          advice: "Leave out --memory; other searches keep all patches in memory.")
-      }
-    case .quadratic, .polynomial:
-      throw InputError(
-        .usage, "--activation \(configuration.activation.rawValue)",
-        expected: "gated, linear or relu with --memory",
-        found: configuration.activation.rawValue,
-        advice: "Leave out --memory; other programs keep all samples in memory.")
-    }
-  }
-
-  /// Refuses a start of more neurons than fit.
-  private func requireRoom(for start: Model?, _ most: Int?) throws {
-    guard let most, let count = start?.network.neuronCount, count > most else { return }
-    throw InputError(
-      .usage, "--start", expected: "at most \(most) neurons within --memory", found: "\(count)",
-      advice: "Give more memory, or prune the network first.")
-  }
-
-  /// Refuses solvers that need the matrix of features.
-  private func requireFitting(_ storage: FeatureStorage) throws {
-    guard storage != .dense, let solver = configuration.solver, solver != .proximal else { return }
-    throw InputError(
-      .usage, "--solver \(solver.rawValue)",
-      expected: "proximal with \(storage.rawValue) features", found: solver.rawValue,
-      advice: "Leave out --solver, or ask for --features dense.")
   }
 }
 

@@ -7,7 +7,16 @@ extension TrainingCheckpoint {
   ///
   /// - Throws: `FormatError` or `InputError` when the file is damaged or of another run.
   func resumedCells(_ problem: TrainingProblem) throws -> CellGeneration.Checkpoint? {
-    guard let (reader, counts, numbers) = try resumed(counts: 4, numbers: 2) else { return nil }
+    try kept().map { try Self.cells(in: $0, of: problem) }
+  }
+
+  /// The state of cell generation in a file.
+  ///
+  /// - Throws: `InputError` when a part of it is missing or does not fit the problem.
+  static func cells(
+    in reader: ModelReader, of problem: TrainingProblem
+  ) throws -> CellGeneration.Checkpoint {
+    let (counts, numbers) = try counters(in: reader, counts: 4, numbers: 2)
     let h = problem.geometry.patchDimension
     let filters = try reader.matrix("filters", rows: nil, columns: h)
     let weights = try reader.matrix(
@@ -50,7 +59,16 @@ extension TrainingCheckpoint {
   ///
   /// - Throws: `FormatError` or `InputError` when the file is damaged or of another run.
   func resumedGates(_ program: CompositeProgram) throws -> GatedSolver.Checkpoint? {
-    guard let (reader, counts, numbers) = try resumed(counts: 4, numbers: 1) else { return nil }
+    try kept().map { try Self.gates(in: $0, of: program) }
+  }
+
+  /// The state of a program over gates in a file.
+  ///
+  /// - Throws: `InputError` when a part of it is missing or does not fit the program.
+  static func gates(
+    in reader: ModelReader, of program: CompositeProgram
+  ) throws -> GatedSolver.Checkpoint {
+    let (counts, numbers) = try counters(in: reader, counts: 4, numbers: 1)
     let shape = program.zero
     return GatedSolver.Checkpoint(
       point: try reader.matrix("point", rows: shape.rows, columns: shape.columns),

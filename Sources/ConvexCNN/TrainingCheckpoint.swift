@@ -86,20 +86,12 @@ final class TrainingCheckpoint {
 
   private var path: String { "\(folder)/checkpoint.safetensors" }
 
-  /// The parts of the state to go on from; nil where the folder has none.
+  /// The state to go on from; nil where the folder has none.
   ///
-  /// - Parameters:
-  ///   - countCount: How many counters the solver keeps.
-  ///   - numberCount: How many numbers it keeps.
-  /// - Returns: A reader of the matrices, the counters and the numbers.
   /// - Throws: `FormatError` or `InputError` when the file is damaged or of another run.
-  func resumed(
-    counts countCount: Int, numbers numberCount: Int
-  ) throws -> (reader: ModelReader, counts: [Int], numbers: [Double])? {
+  func kept() throws -> ModelReader? {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
-    let reader = ModelReader(
-      path: path, file: try Safetensors.read(path),
-      advice: "Remove the folder to begin anew.")
+    let reader = try Self.reader(path)
     let other: Identity = try reader.json("run")
     guard other == identity else {
       throw InputError(
@@ -107,15 +99,38 @@ final class TrainingCheckpoint {
         found: difference(from: other),
         advice: "Repeat the command of that run, or choose another folder.")
     }
+    return reader
+  }
+
+  /// A reader of the file of a state.
+  ///
+  /// - Throws: `FormatError` when it is not a safetensors file.
+  static func reader(_ path: String) throws -> ModelReader {
+    ModelReader(
+      path: path, file: try Safetensors.read(path), advice: "Remove the folder to begin anew.")
+  }
+
+  /// The counters of a state, and the numbers of which every bit counts.
+  ///
+  /// - Parameters:
+  ///   - reader: The file.
+  ///   - countCount: How many counters the solver keeps.
+  ///   - numberCount: How many numbers it keeps.
+  /// - Returns: Both.
+  /// - Throws: `InputError` when there are others, or counters that no run reaches.
+  static func counters(
+    in reader: ModelReader, counts countCount: Int, numbers numberCount: Int
+  ) throws -> (counts: [Int], numbers: [Double]) {
     let counts: [Int] = try reader.json("counts")
     let numbers: [UInt64] = try reader.json("numbers")
+    // Solvers add to counters and take multiples of them.
     guard counts.count == countCount, numbers.count == numberCount,
-      counts.allSatisfy({ $0 >= 0 && $0 < 1 << 62 })
+      counts.allSatisfy({ (0..<1 << 48).contains($0) })
     else {
       throw reader.error(
         "metadata ccnn.counts", "\(countCount) counts and \(numberCount) numbers", "others")
     }
-    return (reader, counts, numbers.map(Double.init(bitPattern:)))
+    return (counts, numbers.map(Double.init(bitPattern:)))
   }
 
   /// Remembers a state, and writes it when the last one is old enough.

@@ -30,9 +30,12 @@ public struct TrainingForecast: Sendable, Equatable, Encodable {
   ///
   /// `2 sum_{k < h} C(N - 1, k)`; under max pooling `N` counts the differences of two patches of a window, too.
   public let cellCountBound: Finite
+  /// What fits into the limit of memory and how features are kept, in words; null where nothing had to be chosen.
+  public let memoryPlan: Nullable<String>
 
   /// The forecast of a problem with given flags.
-  init(_ problem: TrainingProblem, cells: CellChoice) {
+  init(_ problem: TrainingProblem, cells: CellChoice, memoryPlan: String? = nil) {
+    self.memoryPlan = Nullable(memoryPlan)
     let (n, h) = (problem.sampleCount, problem.geometry.patchDimension)
     (samples, positions, patchDimension) = (n, problem.geometry.patchesPerSample, h)
     (windows, outputs) = (problem.windowCount, problem.outputCount)
@@ -88,5 +91,21 @@ extension Trainer {
   public func forecast(on data: LabeledDataset) throws -> TrainingForecast {
     let task = try PreparedTask(configuration, data, threads)
     return TrainingForecast(task.problem(lambda: 0), cells: configuration.cells)
+  }
+
+  /// Says what training within a limit of memory would work on, without solving anything.
+  ///
+  /// - Parameters:
+  ///   - data: Training samples, and held-out ones.
+  ///   - memory: The limit, and how features are kept.
+  /// - Returns: Sizes, a bound on the number of cells, and how the limit is kept; features are counted in double precision.
+  /// - Throws: As `train(streaming:memory:from:choosing:observer:)` before it solves.
+  /// - Complexity: A pass over the samples where they are standardized.
+  public func forecast(
+    streaming data: StreamedData, memory: MemorySettings
+  ) throws -> TrainingForecast {
+    let choice = try StreamedChoice(self, data, memory)
+    return TrainingForecast(
+      choice.task.base, cells: configuration.cells, memoryPlan: choice.words)
   }
 }

@@ -111,4 +111,10 @@ public struct ChartError: Error, Equatable, CustomStringConvertible {
 
   /// The error as a sentence.
   public var description: String { "\(place): expected \(expected), found \(found)." }
+
+  /// The error with the file that the number comes from.
+  func inside(_ file: String?) -> ChartError {
+    ChartError(
+      place: file.map { "\($0): \(place)" } ?? place, expected: expected, found: found)
+  }
 }

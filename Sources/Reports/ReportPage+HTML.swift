@@ -63,9 +63,13 @@ private struct ReportWriter {
     of section: ReportPage.Section, id: String, level: Int
   ) throws -> String {
     var parts = ["<h\(level) id=\"\(id)h\">\(Markup.escaped(section.title))</h\(level)>"]
-    for block in section.blocks { parts.append(try markup(of: block)) }
-    for (index, inner) in section.sections.enumerated() {
-      parts.append(try markup(of: inner, id: "\(id)-\(index + 1)", level: min(6, level + 1)))
+    do {
+      for block in section.blocks { parts.append(try markup(of: block)) }
+      for (index, inner) in section.sections.enumerated() {
+        parts.append(try markup(of: inner, id: "\(id)-\(index + 1)", level: min(6, level + 1)))
+      }
+    } catch let error as ChartError {
+      throw error.inside(section.file)
     }
     return Markup.element(
       "section", [("id", id), ("aria-labelledby", "\(id)h"), ("data-file", section.file)],

@@ -41,11 +41,10 @@ final class CellFile {
       // The run was stopped after it had given this file its name.
       _ = rename(path, partial)
     }
-    if rows == 0 { _ = manager.createFile(atPath: partial, contents: nil) }
-    guard let handle = FileHandle(forUpdatingAtPath: partial) else {
-      throw Self.failure(partial, "no file that can be written")
-    }
-    self.handle = handle
+    // `FileManager.createFile` would make another file first, which a kill leaves behind.
+    let file = open(partial, O_RDWR | (rows == 0 ? O_CREAT | O_TRUNC : 0), 0o666)
+    guard file >= 0 else { throw Self.failure(partial, String(cString: strerror(errno))) }
+    handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
     do {
       try begin(at: end, isNew: rows == 0)
     } catch {

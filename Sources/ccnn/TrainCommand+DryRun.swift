@@ -3,12 +3,13 @@ import Foundation
 
 extension TrainCommand {
   /// Prints what training would work on, and writes nothing but `--json`.
-  func forecast(_ configuration: TrainingConfiguration, _ inputs: Dataset) throws {
-    let forecast = try common.interruptibleTrainer(configuration).forecast(on: inputs.train)
+  func report(
+    _ forecast: TrainingForecast, of activation: Activation, data: String
+  ) throws {
     try Outputs.write(try JSON.text(of: forecast), to: common.json)
     guard !common.quiet, common.json != "-" else { return }
     var table = Table("ccnn train --dry-run")
-    table.add("data", data.describe(StreamedData(inputs)))
+    table.add("data", data)
     table.add(
       "patches",
       "\(forecast.samples) samples x \(forecast.positions) positions = \(forecast.rows) patches of "
@@ -19,9 +20,10 @@ extension TrainCommand {
       "images \(ByteCount(forecast.imageBytes)), patches \(ByteCount(forecast.patchBytes)) (kept up "
         + "to 256 MiB), features "
         + (forecast.featureBytes.value.map { "\(ByteCount($0))" } ?? "known when cells are listed"))
+    forecast.memoryPlan.value.map { table.add("within --memory", $0) }
     table.add(
       "cells",
-      configuration.activation == .relu || configuration.activation == .gated
+      activation == .relu || activation == .gated
         ? "at most "
           + (forecast.cellCountBound.value.map { String(format: "%.4g", $0) } ?? "1e308 and more")
           + " (hyperplanes in general position)"

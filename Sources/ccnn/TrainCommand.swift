@@ -66,17 +66,21 @@ struct TrainCommand: ParsableCommand {
   @Flag(
     help: ArgumentHelp(
       "Check flags and data, print sizes, memory and a bound on the number of cells, and stop; "
-        + "only --json is written. Not with --memory or --features."))
+        + "only --json is written."))
   var dryRun = false
 
   func run() throws {
     let configuration = try checkedConfiguration()
     let isSignal = configuration.filter.isSignal
-    if dryRun {
-      try forecast(configuration, try data.load(isSignal: isSignal, seed: common.seed))
-    } else if memory.isGiven {
+    if memory.isGiven {
       let settings = memory.settings
       let inputs = try data.open(isSignal: isSignal, seed: common.seed, memory: settings.limit)
+      guard !dryRun else {
+        return try report(
+          try common.interruptibleTrainer(configuration).forecast(
+            streaming: inputs, memory: settings),
+          of: configuration.activation, data: data.describe(inputs))
+      }
       try train(configuration, inputs, data: data.describe(inputs)) {
         trainer, start, progress, observer in
         try trainer.train(
@@ -85,6 +89,11 @@ struct TrainCommand: ParsableCommand {
       }
     } else {
       let inputs = try data.load(isSignal: isSignal, seed: common.seed)
+      guard !dryRun else {
+        return try report(
+          try common.interruptibleTrainer(configuration).forecast(on: inputs.train),
+          of: configuration.activation, data: data.describe(StreamedData(inputs)))
+      }
       try train(configuration, StreamedData(inputs), data: data.describe(inputs)) {
         trainer, start, _, observer in
         try trainer.train(on: inputs, from: start, observer: observer)
@@ -160,11 +169,6 @@ struct TrainCommand: ParsableCommand {
     if configuration.solver == .frankWolfe {
       problems.exclude("--solver frank-wolfe", "--max-cells", given: maxCells)
       problems.exclude("--solver frank-wolfe", "--start", given: start)
-    }
-    if dryRun, memory.isGiven {
-      problems.add(
-        "--dry-run", value: "", expected: "neither --memory nor --features beside it",
-        advice: "With these training itself says first what it will keep.")
     }
     problems.check("--gap", gap, "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
     problems.check("--max-cells", maxCells, atLeast: 1)

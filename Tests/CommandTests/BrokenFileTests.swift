@@ -69,6 +69,36 @@ struct BrokenFileTests {
     TinyData.train.map { $0 == "images.npy" ? "images.idx" : $0 }
   }
 
+  #if os(Linux)
+    /// A file of some MB that unpacks to 4 GiB, read with 2 GB: no more is unpacked than the header declares, and what
+    /// it declares is refused where this machine cannot hold it.
+    @Test(arguments: [[4, 1024, 1024], [65535, 65535, 1]])
+    func gzipBomb(declared: [Int]) throws {
+      let folder = try Folder()
+      defer { folder.remove() }
+      try TinyData.write(to: folder)
+      let zeros = ArrayFile(
+        shape: [4, 1024, 1024], elements: [Double](repeating: 0, count: 4 << 20),
+        elementKind: .unsignedByte)
+      try IDX.write(zeros, to: folder.path("images.idx"), gzip: true)
+      let member = try folder.bytes("images.idx")
+      // gzip of a header alone, stored without compression.
+      var header: [UInt8] = [0, 0, 8, 3]
+      for length in declared { header += (0..<4).map { UInt8(length >> (24 - 8 * $0) & 0xFF) } }
+      try folder.write(header, "header")
+      #expect(try Tool.run(["-n", "header"], in: folder, program: "/usr/bin/gzip").code == 0)
+      let bomb = try folder.bytes("header.gz") + [[UInt8]](repeating: member, count: 1024).joined()
+      try folder.write(bomb, "images.idx")
+      #expect(bomb.count < 8 << 20)
+      let output = try Shell.run(
+        "ulimit -v 2000000; exec \"$@\"", [Tool.path] + idxFlags, in: folder)
+      #expect(output.code == 65)
+      let isNamed = output.error.contains("images.idx:")
+      #expect(isNamed, "\(output.error)")
+      #expect(output.out == "")
+    }
+  #endif
+
   @Test func truncatedPNG() throws {
     let flags = ["train", "--images", "pictures", "--filter", "2x2"]
     try expectRefusal("a.png", flags: flags) { folder in

@@ -139,9 +139,16 @@ import Testing
   }
 
   /// Lines of shell that find the tool and the bundled data, and end what goes on for minutes of CPU time.
+  ///
+  /// OpenBLAS has products of its own for every processor, which differ in the last bits; local optimizers then end elsewhere.
+  /// The documents show what comes of those for Haswell, which later processors have too.
   private var environment: String {
     let data = Self.repository.root.appendingPathComponent("data").path
-    return "ulimit -t 120; export CCNN_DATA=\(quoted(data)) PATH=\(quoted(toolFolder)):\"$PATH\"\n"
+    return """
+      ulimit -t 120; export CCNN_DATA=\(quoted(data)) PATH=\(quoted(toolFolder)):"$PATH"
+      if grep -qs ' avx2 ' /proc/cpuinfo; then export OPENBLAS_CORETYPE=Haswell; fi
+
+      """
   }
 
   private func quoted(_ text: String) -> String {

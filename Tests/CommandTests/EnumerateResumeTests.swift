@@ -103,6 +103,33 @@ struct EnumerateResumeTests {
     #expect(lonely.code == 64)
   }
 
+  /// The state of a stopped run, cut after every byte: refused, and neither it nor the rows are touched.
+  @Test func statesCutAtEveryOffsetAreRefused() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    let arguments =
+      Self.digits + [
+        "--first", "1", "--output", "p.npy", "--checkpoint", "c.json", "--checkpoint-seconds", "0",
+      ]
+    var wait = 0.02
+    while !FileManager.default.fileExists(atPath: folder.path("c.json")), wait < 10 {
+      _ = try Tool.runAndKill(arguments, in: folder, after: wait)
+      wait *= 1.5
+    }
+    let state = try folder.bytes("c.json")
+    let rows = try folder.bytes("p.npy.partial")
+    for count in 0..<state.count {
+      try folder.write(Array(state[..<count]), "c.json")
+      let output = try Tool.run(arguments, in: folder)
+      #expect(output.code == 65, "\(count) bytes: \(output.error)")
+    }
+    let kept = try folder.bytes("p.npy.partial")
+    #expect(kept == rows)
+    try folder.write(state, "c.json")
+    let rest = try Tool.run(arguments, in: folder)
+    #expect(rest.code == 0, "\(rest.error)")
+  }
+
   /// Three machines, one of which was killed once: every cell exactly once.
   @Test func shardsAreDisjointAndTheirUnionIsExact() throws {
     let folder = try Folder()

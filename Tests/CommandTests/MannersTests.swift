@@ -93,9 +93,29 @@ struct MannersTests {
       ],
       in: folder)
     #expect(tooLarge.code == 64 || tooLarge.code == 65)
-    let withMemory = try Tool.run(
-      TinyData.gated + ["--dry-run", "--memory", "1GiB"], in: folder)
-    #expect(withMemory.code == 64)
-    #expect(withMemory.error.contains("--dry-run"))
+  }
+
+  /// With a limit of memory the forecast says how it is kept, without reading the samples, or why it cannot be.
+  @Test func dryRunWithMemory() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let before = try folder.listing
+    let flags = ["--dry-run", "--memory", "1GiB", "--json", "-"]
+    for (activation, words) in [(TinyData.gated, "features: "), (TinyData.train, "neurons fit")] {
+      let output = try Tool.run(activation + flags, in: folder)
+      #expect(output.code == 0, "\(output.error)")
+      let object = try #require(
+        JSONSerialization.jsonObject(with: Data(output.out.utf8)) as? [String: Any])
+      #expect(object["rows"] as? Int == 108)
+      #expect((object["memoryPlan"] as? String)?.contains(words) == true)
+    }
+    let table = try Tool.run(TinyData.gated + flags.dropLast(2), in: folder).out
+    #expect(table.contains("within --memory") && table.contains("4.085e+05"))
+    let tight = try Tool.run(TinyData.gated + ["--dry-run", "--memory", "1MiB"], in: folder)
+    #expect(tight.code == 64)
+    #expect(tight.error.contains("--memory 1 MiB"))
+    let after = try folder.listing
+    #expect(after == before)
   }
 }

@@ -25,7 +25,7 @@ struct AlternatingBoundTests {
   func limitIsGlobalWhereTheBoundSaysSo(fixture: CertifiedOptimum) throws {
     let problem = try fixture.problem()
     var start = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 20)
+      problem, limits: SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 600)
     ).network
     for e in start.outputWeights.elements.indices { start.outputWeights.elements[e] *= 0.7 }
     let run = try AlternatingFactorization().solve(

@@ -9,7 +9,7 @@ struct CertifiedGapOracleTests {
   func theGapIsProvenAndTheBoundIsBelowTheOptimum(fixture: CertifiedOptimum) throws {
     let problem = try fixture.problem()
     let run = try CellGeneration(oracle: ConeSearch()).solve(
-      problem, limits: SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 60))
+      problem, limits: SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 600))
     #expect(run.status == .solved)
     let proven = try #require(run.provenGap)
     #expect(proven <= 1e-6)
@@ -31,7 +31,7 @@ struct CertifiedGapOracleTests {
     let problem = try fixture.problem()
     let empty = CellGeneration(settings: CellGeneration.Settings(starts: 1), oracle: ConeSearch())
     let run = try empty.solve(
-      problem, limits: SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 60))
+      problem, limits: SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 600))
     #expect(run.status == .solved)
     #expect(run.pricedNodeCount > 0)
     #expect(run.objective.total <= fixture.upperBound * (1 + 1e-6))
@@ -42,7 +42,7 @@ struct CertifiedGapOracleTests {
   func exactPricingProvesAGapOfABillionth(fixture: CertifiedOptimum) throws {
     let problem = try fixture.problem()
     let run = try CellGeneration(oracle: AngularSweep()).solve(
-      problem, limits: SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 30))
+      problem, limits: SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 600))
     #expect(run.status == .solved)
     let proven = try #require(run.provenGap)
     #expect(proven <= 1e-9)

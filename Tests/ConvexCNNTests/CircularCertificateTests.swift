@@ -36,7 +36,7 @@ struct CircularCertificateTests {
       images: images, geometry: geometry, loss: loss, lambda: lambda)
     let solution = FISTA().solve(
       program.composite,
-      limits: SolveLimits(relativeGap: 1e-9, iterations: 100_000, seconds: 20))
+      limits: SolveLimits(relativeGap: 1e-9, iterations: 100_000, seconds: 600))
     let problem = try TrainingProblem(
       images: images, geometry: geometry, pooling: Pooling(.none), activation: .linear, loss: loss,
       lambda: lambda, backend: .fft)
@@ -72,7 +72,7 @@ struct CircularCertificateTests {
       loss: SquaredLoss(targets: random.normalMatrix(rows: 8, columns: 3)), lambda: 0.2)
     let program = try GatedProgram(problem: problem, gates: nil)
     let solution = FISTA().solve(
-      program.composite, limits: SolveLimits(relativeGap: 1e-10, iterations: 50_000, seconds: 10))
+      program.composite, limits: SolveLimits(relativeGap: 1e-10, iterations: 50_000, seconds: 600))
     let certificate = try Certifier(images: images, loss: problem.loss, lambda: 0.2)
       .certify(program.network(from: solution.point), gates: nil, targetGap: Self.target)
     #expect(certificate.isEstablished)
@@ -183,7 +183,7 @@ struct CircularCertificateTests {
       loss: SquaredLoss(targets: targets), lambda: 0.1, hasOutputBias: true)
     let program = try GatedProgram(problem: problem, gates: nil)
     let solution = FISTA().solve(
-      program.composite, limits: SolveLimits(relativeGap: 1e-9, iterations: 50_000, seconds: 10))
+      program.composite, limits: SolveLimits(relativeGap: 1e-9, iterations: 50_000, seconds: 600))
     var network = try program.network(from: solution.point)
     let certifier = Certifier(images: images, loss: problem.loss, lambda: 0.1)
     let accepted = try certifier.certify(network, gates: nil, targetGap: 1e-7)

@@ -33,7 +33,7 @@ struct CircularReLUCertificateTests {
     let loss = SquaredLoss(targets: random.normalMatrix(rows: shape[0], columns: 1))
     let program = try CircularReLUProgram(images: images, loss: loss, lambda: lambda)
     let solution = try CircularReLUSolver().solve(
-      program, limits: SolveLimits(relativeGap: 0.5 * target, iterations: 200_000, seconds: 15))
+      program, limits: SolveLimits(relativeGap: 0.5 * target, iterations: 200_000, seconds: 600))
     #expect(solution.status == .solved)
     return Solved(
       images: images, loss: loss, lambda: lambda,
@@ -63,7 +63,8 @@ struct CircularReLUCertificateTests {
     for p in 0..<3 { images.elements[p] = 0 }
     let program = try CircularReLUProgram(images: images, loss: solved.loss, lambda: solved.lambda)
     let solution = try CircularReLUSolver().solve(
-      program, limits: SolveLimits(relativeGap: 0.5 * Self.target, iterations: 200_000, seconds: 15)
+      program,
+      limits: SolveLimits(relativeGap: 0.5 * Self.target, iterations: 200_000, seconds: 600)
     )
     solved = Solved(
       images: images, loss: solved.loss, lambda: solved.lambda,

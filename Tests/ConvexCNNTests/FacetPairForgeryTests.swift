@@ -30,7 +30,7 @@ struct FacetPairForgeryTests {
         images: images, geometry: known.geometry, pooling: known.pooling, activation: .relu,
         loss: known.loss, lambda: known.lambda, threads: 1)
       network = try CellGeneration(oracle: SweepOrSearch()).solve(
-        problem, limits: SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 30)
+        problem, limits: SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 600)
       ).network
       let program = try CopositiveProgram(problem: problem)
       let solution = try CopositiveSolver().solve(

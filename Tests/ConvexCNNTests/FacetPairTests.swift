@@ -17,7 +17,7 @@ struct FacetPairTests {
     init(_ fixture: CertifiedOptimum) throws {
       problem = try fixture.problem()
       network = try CellGeneration(oracle: SweepOrSearch()).solve(
-        problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 30)
+        problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 600)
       ).network
       let program = try CopositiveProgram(problem: problem)
       let solution = try CopositiveSolver().solve(

@@ -35,7 +35,7 @@ struct FilterRankTests {
       let subspace = try FilterSubspace(rank: rank, of: problem)
       let restricted = try subspace.restricted(problem)
       let run = try CellGeneration(oracle: ConeSearch()).solve(
-        restricted, limits: SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 60))
+        restricted, limits: SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 600))
       let network = try subspace.lifted(run.network, to: problem.geometry)
       let certificate = try Certifier(
         images: fixture.images, loss: problem.loss, lambda: problem.lambda

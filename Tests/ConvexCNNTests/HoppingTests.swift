@@ -21,7 +21,7 @@ import Testing
           rows: samples.count, columns: 1, elements: samples.map { classes[$0] == 3 ? -1 : 1 })),
       lambda: 1e-2)
     let network = try CellGeneration(settings: .init(starts: 16)).solve(
-      problem, limits: SolveLimits(relativeGap: 1e-4, iterations: 6, seconds: 60)
+      problem, limits: SolveLimits(relativeGap: 1e-4, iterations: 6, seconds: 600)
     ).network
     return (problem, network, problem.loss.gradient(at: problem.predictions(of: network)))
   }

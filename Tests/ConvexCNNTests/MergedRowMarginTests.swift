@@ -21,7 +21,7 @@ struct MergedRowMarginTests {
       loss: SquaredLoss(targets: Matrix([[1, -1], [-0.5, 0.3], [0.7, 0.9], [-1, -0.2]])),
       lambda: 0.02, threads: 2)
     let network = try CellGeneration(oracle: SweepOrSearch()).solve(
-      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 30)
+      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 600)
     ).network
     let program = try CopositiveProgram(problem: problem)
     let solution = try CopositiveSolver().solve(

@@ -9,7 +9,7 @@ struct OptimalSetOracleTests {
     of problem: TrainingProblem, gap: Double = 1e-11
   ) throws -> Network {
     let run = try CellGeneration(oracle: SweepOrSearch()).solve(
-      problem, limits: SolveLimits(relativeGap: gap, iterations: 40, seconds: 10))
+      problem, limits: SolveLimits(relativeGap: gap, iterations: 40, seconds: 600))
     return run.network
   }
 

@@ -4,7 +4,7 @@ import Testing
 
 /// Certificates of networks with an output bias: proven at optima, refused elsewhere, never above the optimum.
 struct OutputBiasCertificateTests {
-  private static let limits = SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 60)
+  private static let limits = SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 600)
 
   @Test(arguments: CertifiedOptimum.withOutputBias)
   func gapIsProvenAndNudgesAreRefused(fixture: CertifiedOptimum) throws {

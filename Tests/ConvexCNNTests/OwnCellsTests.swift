@@ -60,7 +60,7 @@ struct OwnCellsTests {
     let choice = ProblemCase(.signal, "max:1x3", .relu, .squared, outputs: 2)
     let problem = try choice.problem()
     let run = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-2, iterations: 5, seconds: 5))
+      problem, limits: SolveLimits(relativeGap: 1e-2, iterations: 5, seconds: 600))
     let certifier = Certifier(
       images: try choice.images(samples: 12), loss: problem.loss, lambda: problem.lambda)
     #expect(throws: CertificateError.self) { try certifier.ownCells(of: run.network) }

@@ -18,7 +18,7 @@ struct RefusalTests {
       self.fixture = fixture
       problem = try fixture.problem()
       network = try CellGeneration(oracle: SweepOrSearch()).solve(
-        problem, limits: SolveLimits(relativeGap: 5e-7, iterations: 200, seconds: 60)
+        problem, limits: SolveLimits(relativeGap: 5e-7, iterations: 200, seconds: 600)
       ).network
     }
 

@@ -104,7 +104,7 @@ struct SensitivityTests {
   @Test func maxPoolingIsRefused() throws {
     let problem = try ProblemCase(.signal, "max:1x3", .relu, .squared, outputs: 2).problem()
     let run = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-3, iterations: 20, seconds: 10))
+      problem, limits: SolveLimits(relativeGap: 1e-3, iterations: 20, seconds: 600))
     let images = try ProblemCase(.signal, "max:1x3", .relu, .squared, outputs: 2)
       .images(samples: 12)
     #expect(throws: CertificateError.self) {

@@ -28,7 +28,7 @@ struct StationaryBoundTests {
     let fixture = CertifiedOptimum.all[0]
     let problem = try fixture.problem()
     let network = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 20)
+      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 600)
     ).network
     for factor in [0.3, 0.9, 1.1, 3] {
       var scaled = network

@@ -52,6 +52,33 @@ struct RobustnessTests {
     }
   }
 
+  /// A table cut short is refused, or is the same table up to its last value.
+  @Test
+  func tablesCutAtEveryOffsetKeepTheirLines() throws {
+    let folder = TemporaryFolder()
+    let text = "\"a, b\",c,d\r\n1.5,-2e-3,nan\n 7 , \"8\", inf\r\n-0,12345678901234567890,3\n"
+    let whole = try CSV.read(folder.write(text, "whole.csv")).values
+    var (refused, read) = (0, 0)
+    for count in 0..<text.utf8.count {
+      let path = folder.write(Array(text.utf8.prefix(count)), "cut.csv")
+      do {
+        let table = try CSV.read(path)
+        read += 1
+        #expect(table.values.columns == 3, "\(count) bytes")
+        let known = table.values.elements.count - 1
+        for (index, value) in table.values.elements.prefix(known).enumerated() {
+          #expect(value.bitPattern == whole.elements[index].bitPattern, "\(count) bytes")
+        }
+      } catch {
+        let error = try #require(error as? FormatError)
+        #expect(error.kind == .malformed && error.path.hasSuffix("cut.csv"), "\(count) bytes")
+        refused += 1
+      }
+    }
+    // A line is whole from the first digit of its last value on.
+    #expect(refused > 0 && read > 0 && refused + read == text.utf8.count)
+  }
+
   @Test(arguments: Sample.all)
   func changedBytesNeverTrap(_ sample: Sample) {
     let folder = TemporaryFolder()

@@ -1,6 +1,8 @@
-import ConvexCNN
+import ConvexPrograms
 import Foundation
+import Solvers
 
+@testable import ConvexCNN
 @testable import Formats
 
 /// Readers of files from outside.
@@ -8,7 +10,7 @@ import Foundation
 /// Each takes any bytes: it may throw, and must neither trap nor allocate without bound.
 enum Parser: String, CaseIterable {
   case idx, npy, npz, csv, number, cifar, png, safetensors, json, samples, model, weights
-  case multipliers
+  case multipliers, checkpoint
 
   /// Reads bytes as a file, and checks what must hold of whatever is accepted.
   func feed(_ bytes: [UInt8]) {
@@ -37,6 +39,7 @@ enum Parser: String, CaseIterable {
     case .samples: try readSamples(bytes)
     case .model: try readModel(bytes)
     case .weights: try readWeights(bytes)
+    case .checkpoint: try readCheckpoint(bytes)
     case .multipliers: _ = try MemoryFile(bytes).read { try MultiplierCertificate(contentsOf: $0) }
     }
   }
@@ -116,6 +119,25 @@ enum Parser: String, CaseIterable {
       shape: [2] + model.samples.shape, elements: (0..<2 * size).map { Double($0 % 7) - 3 })
     let outputs = try model.predictions(of: images, backend: .im2col, threads: 1)
     precondition(outputs.rows == 2 && outputs.columns == model.network.outputCount)
+  }
+
+  /// The state of a run that was read is gone on from, for a moment.
+  private func readCheckpoint(_ bytes: [UInt8]) throws {
+    let reader = try MemoryFile(bytes).read { try TrainingCheckpoint.reader($0) }
+    let limits = SolveLimits(iterations: 60, seconds: 0.02)
+    if reader.file["filters"] != nil {
+      let problem = try CheckpointedProblem.problem(.relu)
+      let state = try TrainingCheckpoint.cells(in: reader, of: problem)
+      let result = try CellGeneration().solve(problem, limits: limits, from: state)
+      precondition(!(result.objective.total < 0), "checkpoint: a negative objective")
+    } else {
+      let program = try GatedProgram(
+        problem: CheckpointedProblem.problem(.gated), gates: CheckpointedProblem.gates
+      ).composite
+      let state = try TrainingCheckpoint.gates(in: reader, of: program)
+      let solution = GatedSolver().solve(program, limits: limits, resuming: state)
+      precondition(!(solution.objective < 0), "checkpoint: a negative objective")
+    }
   }
 
   /// Weights that were read make a network for images of their size.

@@ -16,7 +16,7 @@ struct ADMMTests {
   func optimumOverConesIsReached(fixture: CertifiedOptimum) throws {
     let program = try ConeProgram(problem: fixture.problem())
     let solution = try ADMM().solve(
-      program.composite, limits: SolveLimits(relativeGap: 1e-4, iterations: 30_000, seconds: 20))
+      program.composite, limits: SolveLimits(relativeGap: 1e-4, iterations: 30_000, seconds: 600))
     #expect(solution.status == .solved, "\(fixture): gap \(solution.relativeGap)")
     #expect(solution.objective >= fixture.lowerBound * (1 - 1e-9))
     #expect(solution.objective <= fixture.upperBound * (1 + 1e-4))
@@ -36,7 +36,7 @@ struct ADMMTests {
     let composite = CompositeProgram(
       map: program.map, loss: program.loss, regularizer: program.regularizer,
       lambda: 0.1 * program.lambdaMax)
-    let limits = SolveLimits(relativeGap: 1e-6, iterations: 50_000, seconds: 20)
+    let limits = SolveLimits(relativeGap: 1e-6, iterations: 50_000, seconds: 600)
     let fista = FISTA().solve(composite, limits: limits)
     let admm = try ADMM().solve(composite, limits: limits)
     #expect(admm.status == .solved)
@@ -48,7 +48,7 @@ struct ADMMTests {
     let fixture = Self.scalar[3]
     let program = try ConeProgram(problem: fixture.problem())
     let solution = FISTA().solve(
-      program.composite, limits: SolveLimits(relativeGap: 1e-6, iterations: 50_000, seconds: 20))
+      program.composite, limits: SolveLimits(relativeGap: 1e-6, iterations: 50_000, seconds: 600))
     #expect(solution.objective <= fixture.upperBound * (1 + 1e-5))
     #expect(
       abs(program.composite.lambdaMax - program.lambdaMax) <= 1e-12 * program.lambdaMax)
@@ -82,7 +82,7 @@ struct ADMMTests {
   @Test func solutionStopsAtOnce() throws {
     let fixture = Self.scalar[3]
     let program = try ConeProgram(problem: fixture.problem())
-    let limits = SolveLimits(relativeGap: 1e-5, iterations: 30_000, seconds: 20)
+    let limits = SolveLimits(relativeGap: 1e-5, iterations: 30_000, seconds: 600)
     let solution = try ADMM().solve(program.composite, limits: limits)
     let again = try ADMM().solve(program.composite, from: solution.point, limits: limits)
     #expect(again.iterations == 0)

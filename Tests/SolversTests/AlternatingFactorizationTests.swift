@@ -105,7 +105,7 @@ struct AlternatingFactorizationTests {
   func patternsOfAnOptimumLeadToIt(fixture: CertifiedOptimum) throws {
     let problem = try fixture.problem()
     let best = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 20))
+      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 600))
     var start = best.network
     for e in start.outputWeights.elements.indices { start.outputWeights.elements[e] *= 0.5 }
     let run = try AlternatingFactorization().solve(

@@ -12,7 +12,7 @@ struct AugmentedLagrangianTests {
     $0.outputs == 1 && $0.pooling != "none"
   }
 
-  private static let tight = SolveLimits(relativeGap: 1e-10, iterations: 200, seconds: 20)
+  private static let tight = SolveLimits(relativeGap: 1e-10, iterations: 200, seconds: 600)
 
   /// A random problem over signals with one output; 0..<20 alternate lengths of filters, poolings and losses.
   private static func problem(_ index: Int, threads: Int = 1) throws -> TrainingProblem {
@@ -55,7 +55,7 @@ struct AugmentedLagrangianTests {
     let solution = AugmentedLagrangian().solve(program, limits: Self.tight)
     #expect(solution.status == .solved)
     let generated = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 20))
+      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 600))
     #expect(
       abs(generated.objective.total - solution.objective) <= 1e-6 * solution.objective)
     #expect(generated.objective.total >= solution.lowerBound * (1 - 1e-12))
@@ -72,7 +72,7 @@ struct AugmentedLagrangianTests {
     let solution = AugmentedLagrangian().solve(program, limits: Self.tight)
     let further = try CellGeneration().solve(
       problem, start: try program.network(from: solution.point),
-      limits: SolveLimits(relativeGap: 1e-7, iterations: 20, seconds: 20))
+      limits: SolveLimits(relativeGap: 1e-7, iterations: 20, seconds: 600))
     #expect(further.objective.total >= solution.objective * (1 - 1e-10))
   }
 
@@ -136,7 +136,7 @@ struct AugmentedLagrangianTests {
     let stopped = status(SolveLimits(relativeGap: 1e-10, isInterrupted: { true }))
     #expect(stopped == .interrupted)
     // No gap is below zero: rounding ends it.
-    let endless = status(SolveLimits(relativeGap: -1, iterations: 1000, seconds: 20))
+    let endless = status(SolveLimits(relativeGap: -1, iterations: 1000, seconds: 600))
     #expect(endless == .stalled)
   }
 

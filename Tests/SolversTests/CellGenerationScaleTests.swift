@@ -35,7 +35,7 @@ struct CellGenerationScaleTests {
     let problem = try problem(samples: 40, extent: 6, filter: 3, lambdaRatio: 0.002, planted: 12)
     var rows: [TraceRow] = []
     let result = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-4, iterations: 12, seconds: 60),
+      problem, limits: SolveLimits(relativeGap: 1e-4, iterations: 12, seconds: 600),
       observer: { rows.append($0) })
     let first = try #require(rows.firstIndex { $0.phase == "cells" })
     #expect(rows[first].objective < rows[first - 1].objective * (1 - 1e-4))
@@ -67,7 +67,7 @@ struct CellGenerationScaleTests {
     let problem = try problem(samples: 400, extent: 8, filter: 3, lambdaRatio: 0.05, planted: 3)
     var rows: [TraceRow] = []
     let result = try CellGeneration(settings: .init(starts: 12, largeEntryCount: 100_000)).solve(
-      problem, limits: SolveLimits(relativeGap: 1e-2, iterations: 20, seconds: 60),
+      problem, limits: SolveLimits(relativeGap: 1e-2, iterations: 20, seconds: 600),
       observer: { rows.append($0) })
     let last = try #require(rows.lastIndex { $0.phase == "part" })
     #expect(last > 1)

@@ -7,7 +7,7 @@ import Testing
 
 /// Cell generation: known optima, repeatability, limits, and what it refuses.
 struct CellGenerationTests {
-  private static let limits = SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 30)
+  private static let limits = SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 600)
 
   @Test(arguments: PlanarFixture.all)
   func optimumOfPlanarProblemsIsReached(fixture: PlanarFixture) throws {
@@ -183,7 +183,7 @@ struct CellGenerationTests {
         activation: .relu, loss: SquaredLoss(targets: fixture.targets),
         lambda: factor * fixture.beta / 6)
       return try CellGeneration().solve(
-        problem, limits: SolveLimits(relativeGap: 1e-10, iterations: 200, seconds: 30)
+        problem, limits: SolveLimits(relativeGap: 1e-10, iterations: 200, seconds: 600)
       ).objective.total
     }
     // Signals of length 6 and filters of length 2 have 5 positions.

@@ -25,7 +25,7 @@ struct CertifiedOptimumOracleTests {
   ) throws -> (problem: TrainingProblem, network: Network) {
     let problem = try fixture.problem()
     let result = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 30))
+      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 600))
     let total = problem.objective(of: result.network).total
     // No network lies below the lower bound, up to the rounding of its forward pass.
     #expect(total >= fixture.lowerBound * (1 - 1e-12))

@@ -7,7 +7,7 @@ import Testing
 
 /// The program in the Fourier domain is the nuclear-norm program over all patches and positions.
 struct CircularProgramTests {
-  private static let limits = SolveLimits(relativeGap: 1e-11, iterations: 200_000, seconds: 20)
+  private static let limits = SolveLimits(relativeGap: 1e-11, iterations: 200_000, seconds: 600)
 
   private static let shapes: [([Int], Int)] = [
     ([5, 1, 1, 6], 1), ([7, 1, 1, 5], 3), ([6, 1, 3, 4], 1), ([5, 3, 1, 4], 1), ([6, 2, 2, 3], 1),

@@ -56,7 +56,7 @@ struct CircularReLUNetworkTests {
   func networkOfTheOptimumHasItsObjective(test: CircularReLUTests.Case) throws {
     let program = try test.program()
     let solution = try CircularReLUSolver().solve(
-      program, limits: SolveLimits(relativeGap: 1e-6, iterations: 100_000, seconds: 15))
+      program, limits: SolveLimits(relativeGap: 1e-6, iterations: 100_000, seconds: 600))
     let network = CircularReLUNetwork(
       combined: solution.filters, signs: solution.outputSigns, spectrum: program.spectrum)
     let objective = network.objective(

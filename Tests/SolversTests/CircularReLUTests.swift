@@ -38,7 +38,7 @@ struct CircularReLUTests {
       seed: 4, n: 4, rows: 1, columns: 4, beta: 0.1, optimum: 0.0232268381, descent: 0.0239679007),
   ]
 
-  private static let limits = SolveLimits(relativeGap: 1e-7, iterations: 100_000, seconds: 15)
+  private static let limits = SolveLimits(relativeGap: 1e-7, iterations: 100_000, seconds: 600)
 
   @Test(arguments: cases)
   func optimumIsThatOfTheOracle(test: Case) throws {

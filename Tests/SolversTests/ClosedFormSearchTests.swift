@@ -99,7 +99,7 @@ struct ClosedFormSearchTests {
     #expect(form.verdict == .exact)
     #expect(try #require(form.network).neuronCount > 0)
     let run = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-12, iterations: 400, seconds: 10))
+      problem, limits: SolveLimits(relativeGap: 1e-12, iterations: 400, seconds: 600))
     #expect(abs(run.objective.total - form.value) <= 1e-9 * form.value)
   }
 

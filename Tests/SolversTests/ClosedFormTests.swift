@@ -7,7 +7,7 @@ import Testing
 
 /// Closed forms equal the solvers where they say exact, bound them where they do not, and refuse other data.
 struct ClosedFormTests {
-  private static let limits = SolveLimits(relativeGap: 1e-12, iterations: 400, seconds: 20)
+  private static let limits = SolveLimits(relativeGap: 1e-12, iterations: 400, seconds: 600)
 
   private static func oneHot(_ classes: [Int], _ count: Int) -> Matrix {
     SquaredLoss(classes: classes, count: count).targets

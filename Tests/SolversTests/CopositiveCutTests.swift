@@ -16,7 +16,7 @@ struct CopositiveCutTests {
   ) throws {
     let problem = try fixture.problem(threads: 2)
     let network = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 30)
+      problem, limits: SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 600)
     ).network
     let program = try CopositiveProgram(problem: problem)
     #expect(!program.isExact && program.cellCount == fixture.cellCount)

@@ -68,7 +68,7 @@ struct CopositiveOracleTests {
   private func relaxed(_ fixture: CertifiedOptimum) throws -> CopositiveSolver.Solution {
     let problem = try fixture.problem(threads: 2)
     let trained = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 30))
+      problem, limits: SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 600))
     return try CopositiveSolver().solve(
       CopositiveProgram(problem: problem), network: trained.network,
       limits: SolveLimits(relativeGap: 1e-6, iterations: 10_000))

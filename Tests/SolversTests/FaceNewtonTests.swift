@@ -124,7 +124,7 @@ struct FaceNewtonTests {
       pooling: Pooling(parsing: "sum"),
       activation: .relu, loss: SquaredLoss(targets: targets), lambda: 0.1)
     let run = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-10, iterations: 200, seconds: 20))
+      problem, limits: SolveLimits(relativeGap: 1e-10, iterations: 200, seconds: 600))
     #expect(abs(run.objective.total - 0.2181526835) <= 1e-10)
     let model = FaceModel(problem, lines: PatchLines(problem), network: run.network)
     #expect(model.faces.count { $0.count == 1 } == 2)

@@ -16,7 +16,7 @@ struct FrankWolfeTests {
   ) throws -> (problem: TrainingProblem, optimum: Double, budget: Double) {
     let problem = try fixture.problem()
     let result = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 30))
+      problem, limits: SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 600))
     return (problem, fixture.lowerBound, result.objective.regularization)
   }
 
@@ -31,7 +31,7 @@ struct FrankWolfeTests {
   @Test(arguments: fixtures)
   func fullCorrectionReachesTheOptimumWithProof(fixture: CertifiedOptimum) throws {
     let (problem, optimum, budget) = try solved(fixture)
-    let limits = SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 30)
+    let limits = SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 600)
     let method = FrankWolfe(oracle: AngularSweep(), boundsEveryIteration: true)
     let penalized = try method.solve(problem, limits: limits)
     #expect(penalized.status == .solved)
@@ -57,7 +57,7 @@ struct FrankWolfeTests {
         step: step, form: .constrained(budget: budget), oracle: AngularSweep(),
         boundsEveryIteration: true)
       let (result, trace) = try rows(
-        method, problem, SolveLimits(relativeGap: 1e-8, iterations: 60, seconds: 20))
+        method, problem, SolveLimits(relativeGap: 1e-8, iterations: 60, seconds: 600))
       for row in trace {
         #expect(row.objective >= loss * (1 - 1e-7))
         #expect(row.lowerBound ?? 0 <= loss * (1 + 1e-7))
@@ -87,7 +87,7 @@ struct FrankWolfeTests {
       step: step, form: .constrained(budget: budget), oracle: AngularSweep(),
       boundsEveryIteration: true)
     let (_, trace) = try rows(
-      method, problem, SolveLimits(relativeGap: 1e-12, iterations: 500, seconds: 20))
+      method, problem, SolveLimits(relativeGap: 1e-12, iterations: 500, seconds: 600))
     #expect(trace.count > 300)
     for row in trace.dropFirst() {
       #expect(row.objective - loss <= 2 * curvature / Double(row.iteration + 2))

@@ -7,7 +7,7 @@ import Testing
 
 /// The direct solver over given cells, with rows added as they are needed.
 struct GivenCellsOracleTests {
-  private static let tight = SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 20)
+  private static let tight = SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 600)
 
   /// CVXPY and Clarabel have the rows of all patches for every cell.
   @Test(arguments: GivenCellsProblem.all)
@@ -67,7 +67,7 @@ struct GivenCellsOracleTests {
       // From its own network the solver stops in a round or two.
       let again = AugmentedLagrangian().solve(
         program, from: try program.point(from: network),
-        limits: SolveLimits(relativeGap: 1e-6, iterations: 3, seconds: 20))
+        limits: SolveLimits(relativeGap: 1e-6, iterations: 3, seconds: 600))
       #expect(again.status == .solved)
     }
   }

@@ -12,7 +12,7 @@ struct MergedPatternTests {
     CertifiedOptimum.all.filter { $0.pooling == "max" }
     + CertifiedOptimum.withMaxPooling.filter { $0.pooling == "max" && $0.outputs == 1 }
 
-  private static let tight = SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 30)
+  private static let tight = SolveLimits(relativeGap: 1e-9, iterations: 200, seconds: 600)
 
   @Test(arguments: single)
   func mergedAndUnmergedProgramsHaveTheSameOptimum(fixture: CertifiedOptimum) throws {
@@ -63,7 +63,7 @@ struct MergedPatternTests {
     #expect(fixture.upperBound - fixture.lowerBound <= 2e-11 * fixture.upperBound)
     let problem = try fixture.problem()
     let result = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 30))
+      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 600))
     let total = problem.objective(of: result.network).total
     #expect(total >= fixture.lowerBound * (1 - 1e-12))
     #expect(total <= fixture.upperBound * (1 + 1e-6))

@@ -8,7 +8,7 @@ import Testing
 
 /// Repair: from any start to the proven optimum, monotone, with the decrease that the formula says.
 struct MonotoneRepairTests {
-  private static let limits = SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 60)
+  private static let limits = SolveLimits(relativeGap: 1e-6, iterations: 200, seconds: 600)
 
   private static let small = ProblemCase(.signal, "sum", .relu, .squared, outputs: 1)
 
@@ -51,7 +51,7 @@ struct MonotoneRepairTests {
     problem.lambda = 0.2 * estimatedLambdaMax(problem)
     let run = try MonotoneRepair(oracle: SweepOrSearch()).repair(
       problem.emptyNetwork(), on: problem,
-      limits: SolveLimits(relativeGap: 1e-4, iterations: 200, seconds: 60))
+      limits: SolveLimits(relativeGap: 1e-4, iterations: 200, seconds: 600))
     #expect(run.status == .solved)
     #expect(!run.escapes.isEmpty)
     #expect(isMonotone(run.objectives))
@@ -68,7 +68,7 @@ struct MonotoneRepairTests {
     problem.lambda = 0.5 * estimatedLambdaMax(problem)
     let empty = try problem.emptyNetwork()
     let run = try MonotoneRepair(oracle: SweepOrSearch()).repair(
-      empty, on: problem, limits: SolveLimits(relativeGap: 1e-4, iterations: 1, seconds: 60))
+      empty, on: problem, limits: SolveLimits(relativeGap: 1e-4, iterations: 1, seconds: 600))
     let escape = try #require(run.escapes.first)
     let gradient = problem.loss.gradient(at: problem.predictions(of: empty))
     let filter = DualNormAscent(starts: 128, seed: 0).maximizers(of: problem, dual: gradient)

@@ -7,7 +7,7 @@ import Testing
 
 /// Solvers on problems with an output bias, against optima of an independent program and against other formulations.
 struct OutputBiasOracleTests {
-  private static let limits = SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 30)
+  private static let limits = SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 600)
 
   @Test(arguments: CertifiedOptimum.withOutputBias)
   func cellGenerationReachesTheOptimum(fixture: CertifiedOptimum) throws {

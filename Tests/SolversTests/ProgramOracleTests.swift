@@ -127,7 +127,7 @@ struct ProgramOracleTests {
       pooling: Pooling(parsing: test.pooling), activation: .relu,
       loss: SquaredLoss(targets: targets), lambda: test.lambda)
     let result = try CellGeneration().solve(
-      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 30))
+      problem, limits: SolveLimits(relativeGap: 1e-7, iterations: 200, seconds: 600))
     #expect(result.status == .converged)
     #expect(result.objective.total >= test.optimum * (1 - 1e-7))
     #expect(result.objective.total <= test.optimum * (1 + 1e-6))
