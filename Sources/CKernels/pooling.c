@@ -4,39 +4,6 @@
 // Filters handled together: two AVX-512 registers.
 enum { LANES = 16 };
 
-CK_INLINE void pool(const double *responses, size_t m, const int32_t *order, const int32_t *starts,
-                    size_t a, const double *weights, double *features, int relu) {
-  for (size_t j = 0; j < m; j += LANES) {
-    size_t width = m - j < LANES ? m - j : LANES;
-    for (size_t q = 0; q < a; ++q) {
-      double sum[LANES] = {0};
-      for (int32_t p = starts[q]; p < starts[q + 1]; ++p) {
-        const double *row = responses + (size_t)order[p] * m + j;
-        double weight = weights[order[p]];
-        if (width == LANES)
-          for (int l = 0; l < LANES; ++l)
-            sum[l] += weight * (relu ? (row[l] > 0 ? row[l] : 0) : row[l]);
-        else
-          for (size_t l = 0; l < width; ++l)
-            sum[l] += weight * (relu ? (row[l] > 0 ? row[l] : 0) : row[l]);
-      }
-      for (size_t l = 0; l < width; ++l) features[(j + l) * a + q] = sum[l];
-    }
-  }
-}
-
-CK_CLONES void ck_pool_relu(const double *responses, size_t m, const int32_t *order,
-                            const int32_t *starts, size_t a, const double *weights,
-                            double *features) {
-  pool(responses, m, order, starts, a, weights, features, 1);
-}
-
-CK_CLONES void ck_pool_linear(const double *responses, size_t m, const int32_t *order,
-                              const int32_t *starts, size_t a, const double *weights,
-                              double *features) {
-  pool(responses, m, order, starts, a, weights, features, 0);
-}
-
 CK_INLINE void pool_adjoint(double *responses, size_t m, const int32_t *order,
                             const int32_t *starts, size_t a, const double *weights,
                             const double *cotangent, int relu) {
@@ -69,21 +36,6 @@ CK_CLONES void ck_pool_linear_adjoint(double *responses, size_t m, const int32_t
                                       const int32_t *starts, size_t a, const double *weights,
                                       const double *cotangent) {
   pool_adjoint(responses, m, order, starts, a, weights, cotangent, 0);
-}
-
-CK_CLONES void ck_pool_max(const double *responses, size_t m, const int32_t *order,
-                           const int32_t *starts, size_t a, double *features) {
-  for (size_t j = 0; j < m; j += LANES) {
-    size_t width = m - j < LANES ? m - j : LANES;
-    for (size_t q = 0; q < a; ++q) {
-      double best[LANES] = {0};
-      for (int32_t p = starts[q]; p < starts[q + 1]; ++p) {
-        const double *row = responses + (size_t)order[p] * m + j;
-        for (size_t l = 0; l < width; ++l) best[l] = row[l] > best[l] ? row[l] : best[l];
-      }
-      for (size_t l = 0; l < width; ++l) features[(j + l) * a + q] = best[l];
-    }
-  }
 }
 
 CK_CLONES void ck_pool_max_adjoint(double *responses, size_t m, const int32_t *order,

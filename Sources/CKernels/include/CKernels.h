@@ -18,6 +18,14 @@ void ck_pool_linear_adjoint(double *responses, size_t m, const int32_t *order,
                             const double *cotangent);
 void ck_pool_max(const double *responses, size_t m, const int32_t *order, const int32_t *starts,
                  size_t a, double *features);
+// The same of responses in single precision.
+void ck_pool_relu_float(const float *responses, size_t m, const int32_t *order,
+                        const int32_t *starts, size_t a, const double *weights, double *features);
+void ck_pool_linear_float(const float *responses, size_t m, const int32_t *order,
+                          const int32_t *starts, size_t a, const double *weights,
+                          double *features);
+void ck_pool_max_float(const float *responses, size_t m, const int32_t *order,
+                       const int32_t *starts, size_t a, double *features);
 void ck_pool_max_adjoint(double *responses, size_t m, const int32_t *order, const int32_t *starts,
                          size_t a, const double *cotangent);
 
@@ -36,7 +44,7 @@ void ck_extract_patches(const double *image, const int32_t *position, size_t pos
 
 // Convolution of one padded image without patches. filters [taps + 1, stride]: the transposed
 // filters, last row the bias (zeros if none), stride a multiple of 8, columns from m on zero.
-// responses [positions, m] is overwritten.
+// Positions ascend. responses [positions, m] is overwritten.
 void ck_direct_responses(const double *image, const int32_t *position, size_t positions,
                          const int32_t *tap, size_t taps, const double *filters, size_t m,
                          size_t stride, double *responses);
@@ -45,15 +53,23 @@ void ck_direct_responses(const double *image, const int32_t *position, size_t po
 void ck_direct_adjoint(const double *image, const int32_t *position, size_t positions,
                        const int32_t *tap, size_t taps, const double *cotangent, size_t stride,
                        double *gradient);
+// Both in single precision, with stride a multiple of 16.
+void ck_direct_responses_float(const float *image, const int32_t *position, size_t positions,
+                               const int32_t *tap, size_t taps, const float *filters, size_t m,
+                               size_t stride, float *responses);
+void ck_direct_adjoint_float(const float *image, const int32_t *position, size_t positions,
+                             const int32_t *tap, size_t taps, const float *cotangent,
+                             size_t stride, float *gradient);
 
 // Transforms of one length by passes of radix 2, 3, 4, 5, 7 or 8 (Sources/Convolutions/SpectrumPlan.swift
 // has the theory). Pass p works on blocks of lengths[p] entries; its twiddle factors start at
 // twiddles[starts[p]]: for each j < lengths[p] / radices[p] cosine and sine of -2 pi q j / lengths[p]
-// with q = 1, ..., radices[p] - 1. roots: cosine and sine of 2 pi k / r for k < r and r = 3, 5, 7.
+// with q = 1, ..., radices[p] - 1. roots: cosine and sine of 2 pi k / r for k < r and r = 3, 5, 7. Both
+// are numbers of the type that is transformed, double or float.
 typedef struct {
   size_t length, passes;
   const int32_t *radices, *lengths, *starts;
-  const double *twiddles, *roots;
+  const void *twiddles, *roots;
 } ck_transform;
 // Transforms of planes. Their spectra are [columns.length, rows.length] in the order of the passes:
 // column v has frequency frequencies[v]; mirror[u] is the place of the frequency opposite to that of
@@ -80,6 +96,15 @@ void ck_spectra_backward(const ck_spectra *s, const double *spectra, const doubl
                          size_t channels, size_t rows, size_t columns, size_t rowStep,
                          size_t columnStep, double *work, const double *offset, size_t count,
                          double *out, size_t rowStride, size_t columnStride);
+// Both in single precision: 32 planes at once, planes b and b + 16 as one; an entry is 32 numbers.
+void ck_spectra_forward_float(const ck_spectra *s, const float *in, size_t rowStride,
+                              size_t columnStride, size_t rows, size_t columns, size_t rowStep,
+                              size_t columnStep, size_t count, float *work, const float *image,
+                              size_t channels, float *spectra);
+void ck_spectra_backward_float(const ck_spectra *s, const float *spectra, const float *image,
+                               size_t channels, size_t rows, size_t columns, size_t rowStep,
+                               size_t columnStep, float *work, const float *offset, size_t count,
+                               float *out, size_t rowStride, size_t columnStride);
 
 // The sweep over the cells of an arrangement (Sources/Arrangements/Sweep*.swift has the theory).
 // out = x - r y on count numbers; the largest modulus of out.

@@ -1,0 +1,2 @@
+#define CK_FLOAT
+#include "spectra.c"
