@@ -9,10 +9,13 @@ struct BackendChoice {
     reason = "\(backend.rawValue) (requested)"
   }
 
-  /// The backend that the cost model predicts to be fastest.
-  init(layout: PatchLayout, samples: Int, filterCount: Int, cacheBytes: Int) throws {
-    let model = try CostModel.shared
-    let candidates: [ConvolutionBackend] = [.direct, .fft, .im2col]
+  /// The backend that the cost model of a type predicts to be fastest.
+  init<Scalar: KernelScalar>(
+    layout: PatchLayout, samples: Int, filterCount: Int, cacheBytes: Int, type: Scalar.Type
+  ) throws {
+    let model = try CostModel.shared(for: type)
+    let candidates: [ConvolutionBackend] =
+      type == Double.self ? [.direct, .fft, .im2col] : [.direct, .fft]
     let times = candidates.map {
       model.seconds(
         $0, layout: layout, samples: samples, filterCount: filterCount, cacheBytes: cacheBytes)

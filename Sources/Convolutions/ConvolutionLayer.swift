@@ -3,7 +3,8 @@ public import Tensors
 /// The linear map from filters to their responses on every patch of a batch of images, and its adjoint.
 ///
 /// With stacked patches `M` of shape `[n * K, h]` and filters `U` of shape `[m, h]`, responses are `M U'` and the
-/// adjoint of a cotangent `Z` of shape `[n * K, m]` is `Z' M`.
+/// adjoint of a cotangent `Z` of shape `[n * K, m]` is `Z' M`. `FloatConvolutionLayer` is the same map in single
+/// precision.
 ///
 /// - Accuracy: All backends agree with the naive sum to 1e-12 relative (`BackendIdentityTests`). Results of one
 ///   backend have the same bits for any number of threads; two backends differ in the last bits.
@@ -11,7 +12,7 @@ public final class ConvolutionLayer: Sendable {
   /// Where the filters look.
   public let geometry: PatchGeometry
   /// Number of samples, `n`.
-  public let sampleCount: Int
+  public var sampleCount: Int { passes.sampleCount }
   /// The backend in use; never `auto`.
   public let backend: ConvolutionBackend
   /// Which backend was picked, and why.
@@ -19,9 +20,7 @@ public final class ConvolutionLayer: Sendable {
   /// The stacked patches `[n * K, h]`, when the backend is im2col and they fit within the budget.
   package let stackedPatches: Matrix?
 
-  let threads: Int
-  let pool = WorkspacePool()
-  let engine: any ConvolutionEngine
+  let passes: LayerPasses<Double>
 
   /// A layer over a batch of images.
   ///
@@ -42,32 +41,32 @@ public final class ConvolutionLayer: Sendable {
   ) throws {
     try PatchLayout.requireShape(images, geometry)
     self.geometry = geometry
-    self.threads = max(1, threads)
-    sampleCount = images.shape[0]
     let layout = PatchLayout(geometry)
     let picked =
       try backend == .auto
       ? BackendChoice(
         layout: layout, samples: images.shape[0], filterCount: max(1, filterCountHint),
-        cacheBytes: patchCacheBytes)
+        cacheBytes: patchCacheBytes, type: Double.self)
       : BackendChoice(requested: backend)
     self.backend = picked.backend
     choice = picked.reason
+    let engine: LayerEngine<Double>
+    var patches: Matrix?
     switch picked.backend {
-    case .direct:
-      engine = DirectEngine(layout: layout, images: images)
-      stackedPatches = nil
+    case .direct: engine = .direct(DirectEngine(layout: layout, images: images))
     case .fft:
-      engine = FFTEngine(
-        layout: layout, images: images, cacheBytes: patchCacheBytes, planning: planning,
-        threads: threads)
-      stackedPatches = nil
+      engine = .fft(
+        FFTEngine(
+          layout: layout, images: images, cacheBytes: patchCacheBytes, planning: planning,
+          threads: threads))
     case .im2col, .auto:
-      let patches = PatchEngine(
+      let product = PatchEngine(
         layout: layout, images: images, cacheBytes: patchCacheBytes, threads: threads)
-      engine = patches
-      stackedPatches = patches.patches
+      engine = .patches(product)
+      patches = product.patches
     }
+    stackedPatches = patches
+    passes = LayerPasses(engine, geometry, samples: images.shape[0], threads: threads)
   }
 
   /// A layer over samples that are read anew in every pass; nothing of the size of the data is kept.
@@ -81,16 +80,18 @@ public final class ConvolutionLayer: Sendable {
   public init(source: any SampleSource, geometry: PatchGeometry, threads: Int = 1) throws {
     try PatchLayout.requireShape(source, geometry)
     self.geometry = geometry
-    self.threads = max(1, threads)
-    sampleCount = source.sampleCount
     backend = .im2col
     choice = "im2col (samples are read in every pass)"
     stackedPatches = nil
-    engine = StreamedEngine(layout: PatchLayout(geometry), source: source)
+    passes = LayerPasses(
+      .patches(StreamedEngine(layout: PatchLayout(geometry), source: source)), geometry,
+      samples: source.sampleCount, threads: threads)
   }
 
   /// Whether samples are read anew in every pass.
-  package var isStreamed: Bool { engine is StreamedEngine }
+  package var isStreamed: Bool {
+    if case .patches(let engine) = passes.engine { engine is StreamedEngine } else { false }
+  }
 
   /// The responses of filters on some samples.
   ///
@@ -106,8 +107,7 @@ public final class ConvolutionLayer: Sendable {
     filters: UnsafePointer<Double>, count m: Int, samples: Range<Int>,
     into responses: UnsafeMutablePointer<Double>, workspace: inout ConvolutionWorkspace
   ) {
-    guard m > 0, !samples.isEmpty else { return }
-    engine.responses(
+    passes.engine.responses(
       filters: filters, count: m, samples: samples, into: responses, workspace: &workspace)
   }
 
@@ -125,8 +125,7 @@ public final class ConvolutionLayer: Sendable {
     cotangent: UnsafePointer<Double>, count m: Int, samples: Range<Int>,
     into gradient: UnsafeMutablePointer<Double>, workspace: inout ConvolutionWorkspace
   ) {
-    guard m > 0, !samples.isEmpty else { return }
-    engine.accumulateAdjoint(
+    passes.engine.accumulateAdjoint(
       cotangent: cotangent, count: m, samples: samples, into: gradient, workspace: &workspace)
   }
 }

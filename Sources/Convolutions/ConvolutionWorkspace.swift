@@ -5,23 +5,30 @@ import Synchronization
 /// Not safe to use from two threads at once; whoever holds the workspace is the only user.
 final class AlignedBuffer: @unchecked Sendable {
   private static let alignment = 64
-  private var start: UnsafeMutablePointer<Double>?
+  private var start: UnsafeMutableRawPointer?
   private var capacity = 0
 
   /// Room for `count` numbers with unspecified values.
-  func reserve(_ count: Int) -> UnsafeMutablePointer<Double> {
-    if let start, count <= capacity { return start }
+  func reserve(_ count: Int) -> UnsafeMutablePointer<Double> { reserve(count, of: Double.self) }
+
+  /// Room for `count` numbers of a type with unspecified values.
+  func reserve<Scalar: BitwiseCopyable>(
+    _ count: Int, of type: Scalar.Type
+  ) -> UnsafeMutablePointer<Scalar> {
+    let bytes = max(count, 1) * MemoryLayout<Scalar>.stride
+    if let start, bytes <= capacity { return start.bindMemory(to: type, capacity: count) }
     start?.deallocate()
-    let fresh = UnsafeMutableRawPointer.allocate(
-      byteCount: max(count, 1) * MemoryLayout<Double>.stride, alignment: Self.alignment
-    ).bindMemory(to: Double.self, capacity: max(count, 1))
+    let fresh = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: Self.alignment)
     start = fresh
-    capacity = max(count, 1)
-    return fresh
+    capacity = bytes
+    return fresh.bindMemory(to: type, capacity: count)
   }
 
   deinit { start?.deallocate() }
 }
+
+/// Identity of an engine, for workspaces to remember whose spectra they hold.
+final class SpectraToken: Sendable {}
 
 /// Scratch memory of a convolution layer; grows on demand.
 ///
@@ -37,9 +44,11 @@ public struct ConvolutionWorkspace: Sendable {
   let filterSpectra = AlignedBuffer()
   /// Spectra of a few tiles, when those of all samples do not fit in the cache (FFT).
   let imageSpectra = AlignedBuffer()
+  /// Responses that are used and forgotten.
+  let responses = AlignedBuffer()
   /// The engine whose filters `filterSpectra` belongs to, if it belongs to any.
-  var spectraOwner: FFTEngine.Token?
-  /// The filters that `filterSpectra` belongs to.
+  var spectraOwner: SpectraToken?
+  /// The filters that `filterSpectra` belongs to; those in single precision are widened.
   var spectraFilters: [Double] = []
 
   /// An empty workspace.

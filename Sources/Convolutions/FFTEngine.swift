@@ -7,16 +7,14 @@ import Tensors
 /// A filter `u` meets a tile of an image `x` in a circular correlation of the size of the tile, whose wrap-around
 /// either is the circular padding itself or lands on positions that are not read. With `F` the forward transform and
 /// `N` points, `N` times the responses are `F (conj(F x) . F u)`, and `N` times the gradient of a cotangent `z` is
-/// `F (conj(F x) . F z)`, summed over tiles. Eight planes are transformed at once, each of two real filters as real
-/// and imaginary part; images, whose spectra are kept when they fit within the budget, are transformed by FFTW.
-final class FFTEngine: ConvolutionEngine {
-  /// Identity of an engine, for workspaces to remember whose spectra they hold.
-  final class Token: Sendable {}
-
+/// `F (conj(F x) . F z)`, summed over tiles. A vector of planes is transformed at once, each of two real filters as real
+/// and imaginary part; images, whose spectra are kept when they fit within the budget, are transformed by FFTW, in
+/// double precision whatever the type.
+final class FFTEngine<Scalar: KernelScalar>: ConvolutionEngine {
   let layout: PatchLayout
   let tiles: SpectrumTiles
-  let transform: PlaneTransform
-  let token = Token()
+  let transform: PlaneTransform<Scalar>
+  let token = SpectraToken()
   private let padded: [Double]
   /// Half spectra of all tiles, `[n * tiles, channels, columns / 2 + 1, rows]` complex, when they fit within the budget.
   private let spectra: AlignedBuffer?
@@ -34,23 +32,18 @@ final class FFTEngine: ConvolutionEngine {
       planning: planning)
     padded = layout.padded(images)
     let count = samples * tiles.count
-    let fits = Self.spectraBytes(layout, tiles, samples: samples) <= cacheBytes
+    let numbers = samples * tiles.spectrumCount * layout.geometry.channels
+    let fits = numbers * MemoryLayout<Scalar>.stride <= cacheBytes
     spectra = fits ? AlignedBuffer() : nil
     guard let spectra else { return }
     let size = tileSpectra
-    nonisolated(unsafe) let start = spectra.reserve(count * size)
+    nonisolated(unsafe) let start = spectra.reserve(count * size, of: Scalar.self)
     let pool = WorkspacePool()
     Parallel.forEachChunk(of: count, chunk: 16, threads: threads) { _, range in
       pool.withWorkspace { workspace in
         for tile in range { transformImage(tile, into: start + tile * size, workspace) }
       }
     }
-  }
-
-  /// Memory that the spectra of all samples take.
-  static func spectraBytes(_ layout: PatchLayout, _ tiles: SpectrumTiles, samples: Int) -> Int {
-    let entries = tiles.rows * (tiles.columns / 2 + 1) * layout.geometry.channels
-    return samples * tiles.count * 2 * entries * MemoryLayout<Double>.stride
   }
 
   var channels: Int { layout.geometry.channels }
@@ -62,7 +55,7 @@ final class FFTEngine: ConvolutionEngine {
 
   /// Writes the half spectra of all channels of one tile, counted through all samples.
   private func transformImage(
-    _ tile: Int, into target: UnsafeMutablePointer<Double>, _ workspace: ConvolutionWorkspace
+    _ tile: Int, into target: UnsafeMutablePointer<Scalar>, _ workspace: ConvolutionWorkspace
   ) {
     let (rows, columns) = (tiles.rows, tiles.columns)
     let planes = workspace.first.reserve(channels * points)
@@ -90,7 +83,7 @@ final class FFTEngine: ConvolutionEngine {
 
   /// Half spectra `[channels, rows, columns / 2 + 1]` with each column contiguous, rows in the order of the passes.
   private func reorder(
-    _ spectra: UnsafePointer<Double>, into target: UnsafeMutablePointer<Double>
+    _ spectra: UnsafePointer<Double>, into target: UnsafeMutablePointer<Scalar>
   ) {
     let (rows, half) = (tiles.rows, tiles.columns / 2 + 1)
     transform.rows.frequencies.withUnsafeBufferPointer { frequencies in
@@ -99,8 +92,8 @@ final class FFTEngine: ConvolutionEngine {
           let out = target + c * halfSpectrum + 2 * column * rows
           for place in 0..<rows {
             let entry = spectra + c * halfSpectrum + 2 * (Int(frequencies[place]) * half + column)
-            out[2 * place] = entry[0]
-            out[2 * place + 1] = entry[1]
+            out[2 * place] = Scalar(entry[0])
+            out[2 * place + 1] = Scalar(entry[1])
           }
         }
       }
@@ -110,9 +103,11 @@ final class FFTEngine: ConvolutionEngine {
   /// The half spectra of some tiles: cached, or computed into the workspace.
   func imageSpectra(
     of range: Range<Int>, _ workspace: ConvolutionWorkspace
-  ) -> UnsafePointer<Double> {
-    if let spectra { return UnsafePointer(spectra.reserve(0) + range.lowerBound * tileSpectra) }
-    let target = workspace.imageSpectra.reserve(range.count * tileSpectra)
+  ) -> UnsafePointer<Scalar> {
+    if let spectra {
+      return UnsafePointer(spectra.reserve(0, of: Scalar.self) + range.lowerBound * tileSpectra)
+    }
+    let target = workspace.imageSpectra.reserve(range.count * tileSpectra, of: Scalar.self)
     for tile in range {
       transformImage(tile, into: target + (tile - range.lowerBound) * tileSpectra, workspace)
     }
@@ -132,7 +127,8 @@ final class FFTEngine: ConvolutionEngine {
         let weight = column == 0 || 2 * column == columns ? 1.0 : 2.0
         for place in 0..<rows {
           let entry = spectra + c * halfSpectrum + 2 * (column * rows + place)
-          sum += weight * (entry[0] * entry[0] + entry[1] * entry[1])
+          let (re, im) = (entry[0].widened, entry[1].widened)
+          sum += weight * (re * re + im * im)
         }
       }
     }

@@ -12,6 +12,8 @@ public struct GeometryError: Error, Equatable, CustomStringConvertible {
     case shapeMismatch(expected: [Int], found: [Int])
     /// A text does not name a pooling.
     case unknownPooling(text: String)
+    /// Single precision does not have a backend, or does not hold numbers.
+    case noSinglePrecision(of: String, expected: String, found: String)
     /// FFTW wisdom could not be read from, or written to, a file.
     case wisdom(path: String, writing: Bool)
   }
@@ -42,6 +44,13 @@ public struct GeometryError: Error, Equatable, CustomStringConvertible {
     GeometryError(.shapeMismatch(expected: expected, found: found))
   }
 
+  /// The error of something that single precision does not have or hold.
+  public static func noSinglePrecision(
+    of what: String, expected: String, found: String
+  ) -> GeometryError {
+    GeometryError(.noSinglePrecision(of: what, expected: expected, found: found))
+  }
+
   /// The error in words: where, what was expected, what was found, what to do.
   public var description: String {
     switch reason {
@@ -66,6 +75,11 @@ public struct GeometryError: Error, Equatable, CustomStringConvertible {
       """
       pooling: expected average, sum, max or none, the first three with windows if wanted \
       (average:2x2), found "\(text)". Use one of these forms.
+      """
+    case .noSinglePrecision(let what, let expected, let found):
+      """
+      convolution in single precision: expected \(what) \(expected), found \(found). Use double \
+      precision.
       """
     case .wisdom(let path, let writing):
       """

@@ -66,6 +66,23 @@ public struct PoolingMap: Sendable {
     }
   }
 
+  /// Pools the positive parts of one sample's responses in single precision, as `pooledReLU` does.
+  ///
+  /// - Parameters:
+  ///   - responses: Shape `[K, m]`.
+  ///   - m: Number of filters.
+  ///   - features: Length `m * a`, overwritten; sums are in double precision.
+  package func pooledReLU(
+    _ responses: UnsafePointer<Float>, filters m: Int,
+    into features: UnsafeMutablePointer<Double>
+  ) {
+    if isLinear {
+      ck_pool_relu_float(responses, m, order, starts, outputCount, weights, features)
+    } else {
+      ck_pool_max_float(responses, m, order, starts, outputCount, features)
+    }
+  }
+
   /// The adjoint of the derivative of `pooledReLU` at the responses.
   ///
   /// Entry `(k, j)` becomes `1[responses > 0] weight(k) cotangent[j a + window(k)]`; with max pooling only the first
@@ -98,6 +115,21 @@ public struct PoolingMap: Sendable {
   ) {
     precondition(isLinear, "PoolingMap: max pooling is not linear")
     ck_pool_linear(responses, m, order, starts, outputCount, weights, features)
+  }
+
+  /// Pools one sample's responses in single precision as they are, as `pooledLinear` does.
+  ///
+  /// - Parameters:
+  ///   - responses: Shape `[K, m]`.
+  ///   - m: Number of filters.
+  ///   - features: Length `m * a`, overwritten; sums are in double precision.
+  /// - Precondition: The pooling is linear.
+  package func pooledLinear(
+    _ responses: UnsafePointer<Float>, filters m: Int,
+    into features: UnsafeMutablePointer<Double>
+  ) {
+    precondition(isLinear, "PoolingMap: max pooling is not linear")
+    ck_pool_linear_float(responses, m, order, starts, outputCount, weights, features)
   }
 
   /// The adjoint of `pooledLinear`: entry `(k, j)` becomes `weight(k) cotangent[j a + window(k)]`.

@@ -99,10 +99,12 @@ struct SpectrumPlan: Sendable {
     }
   }
 
-  /// Calls `body` with the plan as the kernels want it.
-  func withTransform<Result>(_ body: (ck_transform) -> Result) -> Result {
+  /// Calls `body` with the plan as the kernels want it, given its twiddle factors and the roots in the type of a kernel.
+  func withTransform<Scalar: KernelScalar, Result>(
+    _ twiddles: [Scalar], _ roots: [Scalar], _ body: (ck_transform) -> Result
+  ) -> Result {
     twiddles.withUnsafeBufferPointer { twiddles in
-      Self.roots.withUnsafeBufferPointer { roots in
+      roots.withUnsafeBufferPointer { roots in
         radices.withUnsafeBufferPointer { radices in
           lengths.withUnsafeBufferPointer { lengths in
             starts.withUnsafeBufferPointer { starts in
@@ -119,32 +121,35 @@ struct SpectrumPlan: Sendable {
   }
 }
 
-/// Transforms of planes, 16 real ones at once: plans of both directions.
-struct PlaneTransform: Sendable {
-  /// Real planes that one transform handles: eight lanes, each with a real and an imaginary part.
-  static let lanes = 16
-
+/// Transforms of planes, `Scalar.planesPerTransform` real ones at once: plans of both directions.
+struct PlaneTransform<Scalar: KernelScalar>: Sendable {
   let rows: SpectrumPlan
   let columns: SpectrumPlan
+  private let rowTwiddles: [Scalar]
+  private let columnTwiddles: [Scalar]
+  private let roots: [Scalar]
   private let mirror: [Int32]
   private let identity: [Int32]
 
   init(rows: Int, columns: Int) {
     self.rows = SpectrumPlan(length: rows)
     self.columns = SpectrumPlan(length: columns)
+    rowTwiddles = Scalar.rounded(self.rows.twiddles)
+    columnTwiddles = Scalar.rounded(self.columns.twiddles)
+    roots = Scalar.rounded(SpectrumPlan.roots)
     mirror = self.rows.mirror
     identity = (0..<Int32(rows)).map { $0 }
   }
 
   /// Numbers in the spectra of one group of planes.
-  var spectrum: Int { Self.lanes * rows.length * columns.length }
+  var spectrum: Int { Scalar.planesPerTransform * rows.length * columns.length }
   /// Numbers of scratch memory.
-  var work: Int { Self.lanes * rows.length * (columns.length + 2) }
+  var work: Int { Scalar.planesPerTransform * rows.length * (columns.length + 2) }
 
   /// Calls `body` with the plans as the kernels want them.
   func withSpectra<Result>(_ body: (UnsafePointer<ck_spectra>) -> Result) -> Result {
-    rows.withTransform { rows in
-      columns.withTransform { inner in
+    rows.withTransform(rowTwiddles, roots) { rows in
+      columns.withTransform(columnTwiddles, roots) { inner in
         columns.frequencies.withUnsafeBufferPointer { frequencies in
           mirror.withUnsafeBufferPointer { mirror in
             identity.withUnsafeBufferPointer { identity in

@@ -17,6 +17,8 @@ struct SpectrumTiles: Sendable, Equatable {
 
   /// Tiles of one sample.
   var count: Int { down * across }
+  /// Numbers of the half spectra of one channel of a sample.
+  var spectrumCount: Int { 2 * count * rows * (columns / 2 + 1) }
 
   /// Work of a pass over all samples, and of the transforms of the filters, in units of one radix-4 pass per point.
   let effort: Double

@@ -17,4 +17,10 @@ func convolutionsThreeWaysToConvolve() throws {
   print(results[0].rows, "x", results[0].columns, "responses")
   print("direct and fft agree:", difference < 1e-12)
   print("--- end of block ---")
+
+  let layer = try FloatConvolutionLayer(images: images, geometry: geometry)
+  let rounded = try layer.responses(of: FloatMatrix(filters))
+  let error = zip(rounded.elements, results[0].elements).map { abs(Double($0) - $1) }.max() ?? 1
+  print("single precision errs by less than 1e-5:", error < 1e-5)
+  print("--- end of block ---")
 }
