@@ -9,18 +9,24 @@ extension Model {
   /// - Parameters:
   ///   - source: Samples in the units of the data.
   ///   - memory: Bytes that may be used, nil for no limit.
+  ///   - precision: Numbers that the responses of filters are computed in.
+  ///   - backend: Product used by the convolution layer in single precision, not im2col; double precision takes im2col.
   ///   - threads: Threads to use; the outputs do not depend on it.
   /// - Returns: Outputs of shape `[n, c]`.
   /// - Throws: `InputError` when samples have another shape than the model's, patches are whitened, or the limit cannot be kept;
-  ///   what the source throws.
+  ///   `GeometryError` when pixels or weights are out of the range of single precision; what the source throws.
   public func predictions(
-    of source: any SampleSource, memory: Int? = nil, threads: Int = 1
+    of source: any SampleSource, memory: Int? = nil, precision: ConvolutionPrecision = .double,
+    backend: ConvolutionBackend = .auto, threads: Int = 1
   ) throws -> Matrix {
     try samples.check(shape: source.sampleShape, place: "images")
     try MemoryPlan.requireRoom(
       memory, forPredictionsOf: source, outputCount: network.outputCount, threads: threads)
     // The passes of a training problem do the work; its targets are not looked at.
     let units = try StandardizedSource(source, standardization)
+    if precision == .float {
+      return try network.floatPredictions(of: units, backend: backend, threads: threads)
+    }
     var result = Matrix(rows: source.sampleCount, columns: network.outputCount)
     let block = Self.block(network)
     for lower in stride(from: 0, to: source.sampleCount, by: block) {

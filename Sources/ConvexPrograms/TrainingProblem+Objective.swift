@@ -91,7 +91,7 @@ extension TrainingProblem {
 
 extension ConvolutionLayer {
   /// Responses of a few filters on a range of samples, `[samples.count * K, m]`, allocated.
-  fileprivate func responses(of filters: Matrix, samples: Range<Int>) -> [Double] {
+  func responses(of filters: Matrix, samples: Range<Int>) -> [Double] {
     let m = filters.rows
     let count = samples.count * geometry.patchesPerSample * m
     return [Double](unsafeUninitializedCapacity: count) { buffer, initialized in

@@ -225,6 +225,7 @@ struct CertifyCommand: ParsableCommand {
 }
 
 extension ConvolutionBackend: ExpressibleByArgument {}
+extension ConvolutionPrecision: ExpressibleByArgument {}
 
 /// Help of `--convolution`.
 let convolutionHelp = ArgumentHelp(

@@ -14,6 +14,14 @@ struct PredictCommand: ParsableCommand {
       "Where outputs [n, c] go: a file .npy or .csv.", valueName: "file"))
   var output: String
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Numbers that responses of filters are computed in: double or float. float is faster and within \
+      1e-5 of the largest output.
+      """, valueName: "type"))
+  var precision: ConvolutionPrecision = .double
+
   @Flag(help: "Write the class numbers [n] instead of the outputs.")
   var classes = false
 
@@ -26,6 +34,11 @@ struct PredictCommand: ParsableCommand {
       problems.add(
         "--output", value: output, expected: "a name that ends in .npy or .csv",
         advice: "For example predictions.npy.")
+    }
+    if precision == .float, samples.convolution == .im2col {
+      problems.add(
+        "--convolution", value: "im2col", expected: "auto, direct or fft with --precision float",
+        advice: "There is no im2col in single precision.")
     }
     try problems.throwIfAny()
     try Outputs.check([("--output", output)])
@@ -49,10 +62,13 @@ struct PredictCommand: ParsableCommand {
         try DatasetLoader(isSignal: model.configuration.filter.isSignal)
         .open(images: images, memory: memory)
       try model.samples.check(shape: source.sampleShape, place: images)
-      return try model.predictions(of: source, memory: memory, threads: samples.threadCount)
+      return try model.predictions(
+        of: source, memory: memory, precision: precision, backend: samples.convolution,
+        threads: samples.threadCount)
     }
     return try model.predictions(
-      of: try loadImages(model), backend: samples.convolution, threads: samples.threadCount)
+      of: try loadImages(model), backend: samples.convolution, precision: precision,
+      threads: samples.threadCount)
   }
 
   private func loadImages(_ model: Model) throws -> Tensor {
