@@ -7,13 +7,13 @@
 
 Needs torch and NumPy; builds our side (Sources/ConvolutionPeer) itself. Both sides get the same
 images and filters, valid padding, stride 1; forward is conv2d, adjoint its gradient by the
-filters for the forward's result. Ours is the layer that `auto` picks, in double; torch runs in
-double and in float, the latter with the memory layout it is faster with (contiguous or channels
-last). A round times ours, torch double and torch float one after the other, each the shortest of
-several passes: processor time for one thread, time by the clock for two. The ratio of a row is
-the median over rounds. torch keeps the memory of its results between passes of a shape (malloc
-does not return it), since ours is given its result to write to. Where torch's patches in double
-need more than 1 GiB, only float is compared.
+filters for the forward's result. Ours is the layer that `auto` picks, in double and in float, each
+compared with torch in the same numbers; torch in float has the memory layout it is faster with
+(contiguous or channels last). A round times ours and torch one after the other, double and then
+float, each the shortest of several passes: processor time for one thread, time by the clock for
+two. The ratio of a row is the median over rounds. torch keeps the memory of its results between
+passes of a shape (malloc does not return it), since ours is given its result to write to. Where
+torch's patches in double need more than 1 GiB, only float is compared.
 """
 
 import argparse
@@ -45,7 +45,11 @@ IMAGES = [8, 16, 32, 64, 128, 256, 512]
 FILTERS = [2, 3, 5, 7, 9, 11, 15, 21, 31]
 # Channels, image, filter counts and filters of ENGINEERING's table.
 MANY = [(1, 28), (3, 32), (1, 128)]
-LINE = " ".join(["{:3d} {:5d} {:6d} {:2d} {:7d} {:>6s}"] + 2 * ["{:8.4f} {:7.3f} {:7.3f}"])
+KINDS = {"double": torch.float64, "float": torch.float32}
+# Largest distance of our results from torch's: rounding, with room for sums over a batch.
+TOLERANCE = {"double": 1e-11, "float": 1e-3}
+HEAD = "  c image filter  m threads   kind    ours   fwd ms   ratio   adj ms   ratio"
+LINE = "{:3d} {:5d} {:6d} {:2d} {:7d} {:>6s} {:>7s} {:8.4f} {:7.3f} {:8.4f} {:7.3f}"
 
 
 def shapes(quick, chosen):
@@ -118,12 +122,12 @@ def distance(found, expected):
     return float(numpy.abs(found - expected).max() / max(numpy.abs(expected).max(), 1e-300))
 
 
-def check(ours, folder, images, weights, rows, kind):
+def check(ours, folder, images, weights, rows, name):
     """Largest relative distance of our results from torch's."""
     files = [os.path.join(folder, name) for name in ("responses", "gradient")]
-    ours.ask("write", *files)
+    ours.ask("write", name, *files)
     responses, gradient = (numpy.fromfile(file) for file in files)
-    x, w = torch.from_numpy(images).to(kind), torch.from_numpy(weights).to(kind)
+    x, w = (torch.from_numpy(array).to(KINDS[name]) for array in (images, weights))
     y = forward(x, w)
     expected = y.permute(0, 2, 3, 1).reshape(rows, -1).numpy()
     return max(
@@ -132,6 +136,7 @@ def check(ours, folder, images, weights, rows, kind):
 
 
 def measure(ours, folder, shape, threads, rounds, seconds):
+    """A row of the table for double, where torch has the memory for it, and one for float."""
     channels, size, filter, count = shape
     samples = max(2, min(64, 262144 // (size * size)))
     random = numpy.random.default_rng(1000 * size + filter)
@@ -140,29 +145,32 @@ def measure(ours, folder, shape, threads, rounds, seconds):
     files = [os.path.join(folder, name) for name in ("images", "weights")]
     images.tofile(files[0])
     weights.tofile(files[1])
-    choice = ours.ask(
-        "load", samples, channels, size, filter, count, threads, "auto", *files).split()[0]
     torch.set_num_threads(threads)
     outputs = (size - filter + 1) ** 2
     fits = 8 * channels * filter**2 * outputs <= 1 << 30
-    error = check(ours, folder, images, weights, samples * outputs,
-                  torch.float64 if fits else torch.float32)
-    if not error < (1e-11 if fits else 1e-3):
-        raise SystemExit(f"{shape}: results differ by {error:.1e} relative")
-    single = passes(images, weights, torch.float32)
-    double = passes(images, weights, torch.float64) if fits else None
+    choices, runs = {}, {}
+    for name in ["double", "float"] if fits else ["float"]:
+        choices[name] = ours.ask(
+            "load", name, samples, channels, size, filter, count, threads, "auto", *files).split()[0]
+        error = check(ours, folder, images, weights, samples * outputs, name)
+        if not error < TOLERANCE[name]:
+            raise SystemExit(f"{shape} in {name}: results differ by {error:.1e} relative")
+        runs[name] = passes(images, weights, KINDS[name])
     times = []
     for _ in range(rounds):
-        for index, name in enumerate(("responses", "adjoint")):
-            times.append((index, float(ours.ask(name, seconds)),
-                          shortest(seconds, double[index]) if double else float("nan"),
-                          shortest(seconds, single[index])))
-    row = [channels, size, filter, count, threads, choice]
-    for index in (0, 1):
-        mine = [entry[1:] for entry in times if entry[0] == index]
-        row.append(1e3 * min(entry[0] for entry in mine) / samples)
-        row += [statistics.median(entry[0] / entry[k] for entry in mine) for k in (1, 2)]
-    return row
+        for index, request in enumerate(("responses", "adjoint")):
+            for name in runs:
+                times.append((name, index, float(ours.ask(request, name, seconds)),
+                              shortest(seconds, runs[name][index])))
+    table = []
+    for name in runs:
+        row = [channels, size, filter, count, threads, name, choices[name]]
+        for index in (0, 1):
+            mine = [entry[2:] for entry in times if entry[:2] == (name, index)]
+            row.append(1e3 * min(entry[0] for entry in mine) / samples)
+            row.append(statistics.median(entry[0] / entry[1] for entry in mine))
+        table.append(row)
+    return table
 
 
 def main():
@@ -175,22 +183,23 @@ def main():
     parser.add_argument("--csv", metavar="FILE", help="also write the rows to a file")
     options = parser.parse_args()
     ours = Ours()
-    print(f"torch {torch.__version__}, NumPy {numpy.__version__}; ours in double")
-    print("times in ms per sample; ratios are ours / torch, below 1 is ahead")
-    print("  c image filter  m threads   auto   fwd ms /double  /float   adj ms /double  /float")
+    print(f"torch {torch.__version__}, NumPy {numpy.__version__}")
+    print("times in ms per sample of ours; ratios are ours / torch, below 1 is ahead")
+    print(HEAD)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for threads in options.threads:
             for shape in shapes(options.quick, options.images):
-                row = measure(ours, folder, shape, threads, options.rounds, options.seconds)
-                rows.append(row)
-                print(LINE.format(*row), flush=True)
+                for row in measure(
+                        ours, folder, shape, threads, options.rounds, options.seconds):
+                    rows.append(row)
+                    print(LINE.format(*row), flush=True)
                 ctypes.CDLL(None).malloc_trim(0)
     summarize(rows)
     if options.csv:
         with open(options.csv, "w") as file:
-            file.write("channels,image,filter,filters,threads,auto,forward_ms,forward_over_double,"
-                       "forward_over_float,adjoint_ms,adjoint_over_double,adjoint_over_float\n")
+            file.write("channels,image,filter,filters,threads,kind,ours,forward_ms,forward_ratio,"
+                       "adjoint_ms,adjoint_ratio\n")
             for row in rows:
                 cells = [f"{x:.4f}" if isinstance(x, float) else str(x) for x in row]
                 file.write(",".join(cells) + "\n")
@@ -200,16 +209,15 @@ def summarize(rows):
     """How many rows are slower than torch, and the median ratios."""
     print()
     for threads in sorted({row[4] for row in rows}):
-        for name, column in (("forward", 7), ("adjoint", 10)):
-            for offset, kind in enumerate(("double", "float")):
-                part = [row for row in rows if row[4] == threads]
+        for title, column in (("forward", 8), ("adjoint", 10)):
+            for name in KINDS:
+                part = [row for row in rows if row[4] == threads and row[5] == name]
                 large = [row for row in part if row[2] >= 9]
-                for title, chosen in (("all", part), ("filters >= 9", large)):
-                    ratios = [row[column + offset] for row in chosen]
-                    ratios = [ratio for ratio in ratios if ratio == ratio]
+                for which, chosen in (("all", part), ("filters >= 9", large)):
+                    ratios = [row[column] for row in chosen]
                     if not ratios:
                         continue
-                    print(f"{threads} threads, {name}, torch {kind}, {title}: median "
+                    print(f"{threads} threads, {title}, {name}, {which}: median "
                           f"{statistics.median(ratios):.3f}, largest {max(ratios):.3f}, "
                           f"{sum(ratio > 1 for ratio in ratios)} of {len(ratios)} above 1")
 

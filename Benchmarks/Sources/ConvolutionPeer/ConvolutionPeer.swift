@@ -2,36 +2,48 @@ import BenchmarkSupport
 import Convolutions
 import Tensors
 
-/// A convolution layer that answers requests, one a line on standard input, by one line each.
+/// A convolution layer in double and one in single precision that answer requests.
 ///
-/// - `load SAMPLES CHANNELS SIZE FILTER FILTERS THREADS BACKEND IMAGES WEIGHTS`: a layer over the images in a file, with
-///   the filters in another; the answer says which backend was picked, and why.
-/// - `responses SECONDS` and `adjoint SECONDS`: the shortest of as many passes as fill the time, at least one, in seconds:
-///   processor time for one thread, time by the clock for more.
-/// - `write RESPONSES GRADIENT`: the results of both passes to files.
+/// A request is a line on standard input, its answer one line. `PRECISION` is `double` or `float`.
+///
+/// - `load PRECISION SAMPLES CHANNELS SIZE FILTER FILTERS THREADS BACKEND IMAGES WEIGHTS`: a layer over the images in a
+///   file, with the filters in another; the answer says which backend was picked, and why.
+/// - `responses PRECISION SECONDS` and `adjoint PRECISION SECONDS`: the shortest of as many passes as fill the time, at
+///   least one, in seconds: processor time for one thread, time by the clock for more.
+/// - `write PRECISION RESPONSES GRADIENT`: the results of both passes to files.
 ///
 /// Files hold native `Double`s. The adjoint is that of the responses.
 final class ConvolutionPeer {
-  private var layer: ConvolutionLayer?
-  private var filters = Matrix(rows: 0, columns: 0)
-  private var responses = Matrix(rows: 0, columns: 0)
-  private var gradient = Matrix(rows: 0, columns: 0)
+  private var layers: [ConvolutionPrecision: any LoadedLayer] = [:]
   private var threads = 1
-  /// Passes so far; no pass meets the filters of another, so that no spectrum is kept from one to the next.
+  /// Passes so far.
   private var passes = 0
 
   func serve() throws {
     while let line = readLine() {
       let words = line.split(separator: " ").map { String($0) }
-      switch words.first {
-      case "load" where words.count == 10: print(try load(words))
-      case "responses" where words.count == 2: print(try shortestResponses(Double(words[1]) ?? 0))
-      case "adjoint" where words.count == 2: print(try shortestAdjoint(Double(words[1]) ?? 0))
-      case "write" where words.count == 3:
-        try layer?.writeResponses(of: filters, into: &responses)
-        if let layer { gradient = try layer.adjoint(responses) }
-        try DoubleFile.write(responses.elements, to: words[1])
-        try DoubleFile.write(gradient.elements, to: words[2])
+      guard words.count > 1, let precision = ConvolutionPrecision(rawValue: words[1]) else {
+        throw PeerError("expected double or float as second word, found '\(line)'")
+      }
+      switch words[0] {
+      case "load" where words.count == 11: print(try load(precision, Array(words.dropFirst(2))))
+      case "responses" where words.count == 3:
+        let layer = try layer(precision)
+        print(
+          try shortest(Double(words[2]) ?? 0) {
+            passes += 1
+            try layer.respond(moving: passes)
+          })
+      case "adjoint" where words.count == 3:
+        let layer = try layer(precision)
+        print(try shortest(Double(words[2]) ?? 0) { try layer.pullBack() })
+      case "write" where words.count == 4:
+        let layer = try layer(precision)
+        try layer.respond(moving: 0)
+        try layer.pullBack()
+        let results = layer.results
+        try DoubleFile.write(results.responses, to: words[2])
+        try DoubleFile.write(results.gradient, to: words[3])
         print("written")
       default: throw PeerError("expected load, responses, adjoint or write, found '\(line)'")
       }
@@ -39,9 +51,14 @@ final class ConvolutionPeer {
     }
   }
 
-  private func load(_ words: [String]) throws -> String {
-    let numbers = words[1...6].compactMap { Int($0) }
-    guard numbers.count == 6, let backend = ConvolutionBackend(rawValue: words[7]) else {
+  private func layer(_ precision: ConvolutionPrecision) throws -> any LoadedLayer {
+    guard let layer = layers[precision] else { throw PeerError("no \(precision) layer is loaded") }
+    return layer
+  }
+
+  private func load(_ precision: ConvolutionPrecision, _ words: [String]) throws -> String {
+    let numbers = words[0...5].compactMap { Int($0) }
+    guard numbers.count == 6, let backend = ConvolutionBackend(rawValue: words[6]) else {
       throw PeerError("expected six numbers and a backend, found '\(words)'")
     }
     let (n, channels, size, filter) = (numbers[0], numbers[1], numbers[2], numbers[3])
@@ -50,30 +67,26 @@ final class ConvolutionPeer {
       filterWidth: filter)
     let images = Tensor(
       shape: [n, channels, size, size],
-      elements: try DoubleFile.read(words[8], count: n * channels * size * size))
-    filters = Matrix(
+      elements: try DoubleFile.read(words[7], count: n * channels * size * size))
+    let filters = Matrix(
       rows: numbers[4], columns: geometry.patchDimension,
-      elements: try DoubleFile.read(words[9], count: numbers[4] * geometry.patchDimension))
-    let layer = try ConvolutionLayer(
-      images: images, geometry: geometry, backend: backend, filterCountHint: numbers[4],
-      threads: numbers[5])
-    responses = try layer.responses(of: filters)
-    self.layer = layer
+      elements: try DoubleFile.read(words[8], count: numbers[4] * geometry.patchDimension))
     threads = numbers[5]
-    return layer.choice
-  }
-
-  private func shortestResponses(_ seconds: Double) throws -> Double {
-    var scaled = filters
-    return try shortest(seconds) {
-      passes += 1
-      scaled.elements[0] = filters.elements[0] + Double(passes)
-      try layer?.writeResponses(of: scaled, into: &responses)
-    }
-  }
-
-  private func shortestAdjoint(_ seconds: Double) throws -> Double {
-    try shortest(seconds) { if let layer { gradient = try layer.adjoint(responses) } }
+    let loaded: any LoadedLayer =
+      switch precision {
+      case .double:
+        try DoubleLayer(
+          ConvolutionLayer(
+            images: images, geometry: geometry, backend: backend, filterCountHint: numbers[4],
+            threads: threads), filters)
+      case .float:
+        try FloatLayer(
+          FloatConvolutionLayer(
+            images: images, geometry: geometry, backend: backend, filterCountHint: numbers[4],
+            threads: threads), FloatMatrix(filters))
+      }
+    layers[precision] = loaded
+    return loaded.choice
   }
 
   private func shortest(_ seconds: Double, _ pass: () throws -> Void) rethrows -> Double {

@@ -2,7 +2,8 @@ import BenchmarkSupport
 import Convolutions
 import Tensors
 
-/// The three backends of convolution and the one that `auto` picks: one training pass (responses and adjoint).
+/// The backends of convolution and the one that `auto` picks, in double and in single precision: one training pass
+/// (responses and adjoint).
 ///
 /// Backends take turns within a round; a time is the least of the rounds, in processor time of the one thread, so that
 /// other programs on the machine disturb little. Only ratios are worth comparing between machines.
@@ -25,6 +26,13 @@ struct ConvolutionScaling {
     var best: Double { seconds.values.min() ?? .nan }
     /// Time of the backend that `auto` picked divided by the best one's.
     var loss: Double { (seconds[picked] ?? .nan) / best }
+  }
+
+  /// A backend's passes over a shape.
+  private struct Entrant {
+    let backend: ConvolutionBackend
+    /// One pass with filters that nobody has met.
+    let pass: () throws -> Void
   }
 
   private static let backends: [ConvolutionBackend] = [.im2col, .direct, .fft]
@@ -55,21 +63,24 @@ struct ConvolutionScaling {
 
   /// Measures every shape, prints the fixed-width table and how often `auto` is far from the best.
   func run() throws {
-    print("  c image filter   m samples  im2col ms  direct ms     fft ms    auto  auto/best")
-    var rows: [Row] = []
-    for shape in shapes {
-      let row = try measure(shape)
-      rows.append(row)
-      print(Self.line(row))
+    for precision in ConvolutionPrecision.allCases {
+      print("\(precision.rawValue) precision")
+      print("  c image filter   m samples  im2col ms  direct ms     fft ms    auto  auto/best")
+      var rows: [Row] = []
+      for shape in shapes {
+        let row = try measure(shape, precision)
+        rows.append(row)
+        print(Self.line(row))
+      }
+      let far = rows.filter { $0.loss > Self.bar }.count
+      let worst = rows.map { $0.loss }.max() ?? .nan
+      print(
+        "\nauto exceeds \(Self.bar) times the best in \(far) of \(rows.count) rows, "
+          + "\(Self.fixed(worst, digits: 2)) at most\n")
     }
-    let far = rows.filter { $0.loss > Self.bar }.count
-    let worst = rows.map { $0.loss }.max() ?? .nan
-    print(
-      "\nauto exceeds \(Self.bar) times the best in \(far) of \(rows.count) rows, "
-        + "\(Self.fixed(worst, digits: 2)) at most")
   }
 
-  private func measure(_ shape: Shape) throws -> Row {
+  private func measure(_ shape: Shape, _ precision: ConvolutionPrecision) throws -> Row {
     var random = SeededGenerator(seed: UInt64(1000 * shape.image + shape.filter))
     let size = [shape.samples, shape.channels, shape.image, shape.image]
     let images = Tensor(
@@ -78,30 +89,65 @@ struct ConvolutionScaling {
       channels: shape.channels, imageHeight: shape.image, imageWidth: shape.image,
       filterHeight: shape.filter, filterWidth: shape.filter)
     let entries = shape.filterCount * geometry.patchDimension
-    var filters = Matrix(
+    let filters = Matrix(
       rows: shape.filterCount, columns: geometry.patchDimension,
       elements: (0..<entries).map { _ in random.normal() })
-    let layers = try Self.backends.map {
-      try ConvolutionLayer(images: images, geometry: geometry, backend: $0)
-    }
-    let auto = try ConvolutionLayer(
-      images: images, geometry: geometry, filterCountHint: shape.filterCount)
-    var responses = try layers[0].responses(of: filters)
-    var seconds = [Double](repeating: .infinity, count: layers.count)
+    let (entrants, picked) =
+      switch precision {
+      case .double: try Self.double(images, geometry, filters)
+      case .float: try Self.single(images, geometry, FloatMatrix(filters))
+      }
+    var seconds: [ConvolutionBackend: Double] = [:]
     for round in 0..<rounds {
-      for (index, layer) in layers.enumerated() {
+      for entrant in entrants {
         for _ in 0..<(round == 0 ? 1 : 2) {
-          // Other filters each time, so that no spectrum of a filter is reused.
-          filters.elements[0] += 1
           let start = Clocks.thread
-          try layer.writeResponses(of: filters, into: &responses)
-          _ = try layer.adjoint(responses)
-          seconds[index] = min(seconds[index], (Clocks.thread - start) / Double(shape.samples))
+          try entrant.pass()
+          let time = (Clocks.thread - start) / Double(shape.samples)
+          seconds[entrant.backend] = min(seconds[entrant.backend] ?? .infinity, time)
         }
       }
     }
-    let times = Dictionary(uniqueKeysWithValues: zip(Self.backends, seconds))
-    return Row(shape: shape, seconds: times, picked: auto.backend)
+    return Row(shape: shape, seconds: seconds, picked: picked)
+  }
+
+  /// The layers in double precision, which share their filters and responses, and what `auto` picks.
+  private static func double(
+    _ images: Tensor, _ geometry: PatchGeometry, _ filters: Matrix
+  ) throws -> ([Entrant], ConvolutionBackend) {
+    let auto = try ConvolutionLayer(
+      images: images, geometry: geometry, filterCountHint: filters.rows)
+    var filters = filters
+    var responses = try auto.responses(of: filters)
+    let entrants = try backends.map { backend in
+      let layer = try ConvolutionLayer(images: images, geometry: geometry, backend: backend)
+      return Entrant(backend: backend) {
+        // Other filters each time, so that no spectrum of a filter is reused.
+        filters.elements[0] += 1
+        try layer.writeResponses(of: filters, into: &responses)
+        _ = try layer.adjoint(responses)
+      }
+    }
+    return (entrants, auto.backend)
+  }
+
+  /// The layers in single precision, which share their filters and responses, and what `auto` picks.
+  private static func single(
+    _ images: Tensor, _ geometry: PatchGeometry, _ filters: FloatMatrix
+  ) throws -> ([Entrant], ConvolutionBackend) {
+    let auto = try FloatConvolutionLayer(
+      images: images, geometry: geometry, filterCountHint: filters.rows)
+    var filters = filters
+    var responses = try auto.responses(of: filters)
+    let entrants = try backends.filter { $0 != .im2col }.map { backend in
+      let layer = try FloatConvolutionLayer(images: images, geometry: geometry, backend: backend)
+      return Entrant(backend: backend) {
+        filters.elements[0] += 1
+        try layer.writeResponses(of: filters, into: &responses)
+        _ = try layer.adjoint(responses)
+      }
+    }
+    return (entrants, auto.backend)
   }
 
   private static func line(_ row: Row) -> String {
