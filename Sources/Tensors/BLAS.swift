@@ -5,8 +5,14 @@ import COpenBLAS
 /// Every call is single-threaded: the package parallelises over samples itself, so that results have the same
 /// bits for any number of threads.
 public enum BLAS {
-  /// Pins OpenBLAS to one thread, once per process.
-  private static let singleThreaded: Void = openblas_set_num_threads(1)
+  /// Pins OpenBLAS to one thread and to kernels for this processor, once per process and before its first routine.
+  static let prepared: Void = ccnn_prepare_openblas()
+
+  /// The processor whose kernels OpenBLAS runs, as it names it.
+  package static var processorName: String {
+    _ = prepared
+    return String(cString: openblas_get_corename())
+  }
 
   /// Whether a factor is used as it is or transposed.
   public enum Form: Sendable {
@@ -40,7 +46,7 @@ public enum BLAS {
     beta: Double = 0, _ c: UnsafeMutablePointer<Double>, ldc: Int
   ) {
     guard m > 0, n > 0 else { return }
-    _ = singleThreaded
+    _ = prepared
     cblas_dgemm(
       CblasRowMajor, formA.flag, formB.flag, numericCast(m), numericCast(n), numericCast(k), alpha,
       a, numericCast(max(lda, 1)), b, numericCast(max(ldb, 1)), beta, c, numericCast(max(ldc, 1)))
@@ -83,7 +89,7 @@ public enum BLAS {
     let (m, k) = form == .plain ? (a.rows, a.columns) : (a.columns, a.rows)
     var c = Matrix(rows: m, columns: m)
     guard m > 0, k > 0 else { return c }
-    _ = singleThreaded
+    _ = prepared
     c.elements.withUnsafeMutableBufferPointer { c in
       cblas_dsyrk(
         CblasRowMajor, CblasUpper, form.flag, numericCast(m), numericCast(k), 1, a.elements,
@@ -96,7 +102,7 @@ public enum BLAS {
   /// The inner product of two vectors of equal length.
   public static func dot(_ x: [Double], _ y: [Double]) -> Double {
     precondition(x.count == y.count, "dot: lengths \(x.count) and \(y.count) differ")
-    _ = singleThreaded
+    _ = prepared
     return cblas_ddot(numericCast(x.count), x, 1, y, 1)
   }
 
@@ -104,25 +110,26 @@ public enum BLAS {
   package static func dot(
     _ count: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>
   ) -> Double {
-    _ = singleThreaded
+    _ = prepared
     return cblas_ddot(numericCast(count), x, 1, y, 1)
   }
 
   /// The Euclidean norm of `count` contiguous entries, safe against overflow.
   package static func norm(_ x: UnsafePointer<Double>, count: Int) -> Double {
-    cblas_dnrm2(Int32(count), x, 1)
+    _ = prepared
+    return cblas_dnrm2(Int32(count), x, 1)
   }
 
   /// The Euclidean norm of a vector, safe against overflow.
   public static func norm(_ x: [Double]) -> Double {
-    _ = singleThreaded
+    _ = prepared
     return cblas_dnrm2(numericCast(x.count), x, 1)
   }
 
   /// Adds a multiple: `y += alpha x`.
   public static func add(_ alpha: Double, _ x: [Double], to y: inout [Double]) {
     precondition(x.count == y.count, "add: lengths \(x.count) and \(y.count) differ")
-    _ = singleThreaded
+    _ = prepared
     cblas_daxpy(numericCast(x.count), alpha, x, 1, &y, 1)
   }
 }

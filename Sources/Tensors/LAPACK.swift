@@ -36,6 +36,7 @@ public enum LAPACK {
     var iwork = [Int32](repeating: 0, count: Int(liwork))
     var info: Int32 = 0
     var lda = n
+    _ = BLAS.prepared
     dsyevd_("V", "U", &n, &a, &lda, &values, &work, &lwork, &iwork, &liwork, &info, 1, 1)
     guard info == 0 else { throw Failure(routine: "dsyevd", info: Int(info)) }
     return (values, Matrix(rows: d, columns: d, elements: a))
@@ -66,6 +67,7 @@ public enum LAPACK {
     var info: Int32 = 0
     var query = [0.0]
     var lwork: Int32 = -1
+    _ = BLAS.prepared
     dgesdd_(
       "S", &rows, &columns, &a, &lda, &values, &left, &ldu, &right, &ldvt, &query, &lwork, &iwork,
       &info, 1)
@@ -119,6 +121,7 @@ public enum LAPACK {
     var (n, count) = (Int32(matrix.rows), Int32(rightHandSides.columns))
     var (lda, ldb) = (n, n)
     var info: Int32 = 0
+    _ = BLAS.prepared
     dpotrf_("U", &n, &a, &lda, &info, 1)
     guard info == 0 else { throw Failure(routine: "dpotrf", info: Int(info)) }
     dpotrs_("U", &n, &count, a, &lda, &x.elements, &ldb, &info, 1)
@@ -147,6 +150,7 @@ public enum LAPACK {
     var (n, count, info) = (Int32(matrix.rows), Int32(1), Int32(0))
     var (lda, ldb) = (n, n)
     // Row-major lower is column-major upper.
+    _ = BLAS.prepared
     dpotrf_("U", &n, &matrix.elements, &lda, &info, 1)
     guard info == 0 else { throw Failure(routine: "dpotrf", info: Int(info)) }
     dpotrs_("U", &n, &count, matrix.elements, &lda, &x, &ldb, &info, 1)
@@ -174,6 +178,7 @@ public enum LAPACK {
     var (lda, ldb) = (n, n)
     var pivots = [Int32](repeating: 0, count: matrix.rows)
     var info: Int32 = 0
+    _ = BLAS.prepared
     dgesv_(&n, &count, &a.elements, &lda, &pivots, &x.elements, &ldb, &info)
     guard info == 0 else { throw Failure(routine: "dgesv", info: Int(info)) }
     return x.transposed
