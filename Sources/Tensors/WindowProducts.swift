@@ -3,7 +3,7 @@ import CKernels
 /// Products of a few columns of dense rows with small matrices that several groups of columns share.
 ///
 /// Part of each row is `a` windows of `h` numbers; all windows of a row meet the same `m` filters. BLAS would need a
-/// matrix with the filters on its diagonal, `a` times as many products.
+/// matrix with the filters on its diagonal, `a` times as many products; only the products of one window are BLAS's own.
 package struct WindowProducts: Sendable {
   /// Numbers `h` in a window.
   package let height: Int
@@ -33,6 +33,12 @@ package struct WindowProducts: Sendable {
     rows: Int, _ x: UnsafePointer<Double>, lda: Int, filters: UnsafePointer<Double>, count: Int,
     _ out: UnsafeMutablePointer<Double>, ldc: Int
   ) {
+    guard windowCount > 1 else {
+      BLAS.gemm(
+        .plain, .transposed, m: rows, n: count, k: height, x, lda: lda, filters, ldb: height, out,
+        ldc: ldc)
+      return
+    }
     let width = stride(count)
     withUnsafeTemporaryAllocation(of: Double.self, capacity: height * width) { transposed in
       transposed.initialize(repeating: 0)
@@ -59,6 +65,12 @@ package struct WindowProducts: Sendable {
     rows: Int, _ x: UnsafePointer<Double>, lda: Int, cotangent: UnsafePointer<Double>, ldb: Int,
     count: Int, to gradient: UnsafeMutablePointer<Double>
   ) {
+    guard windowCount > 1 else {
+      BLAS.gemm(
+        .transposed, .plain, m: count, n: height, k: rows, cotangent, lda: ldb, x, ldb: lda,
+        beta: 1, gradient, ldc: height)
+      return
+    }
     let width = stride(count)
     withUnsafeTemporaryAllocation(of: Double.self, capacity: height * width) { transposed in
       transposed.initialize(repeating: 0)
