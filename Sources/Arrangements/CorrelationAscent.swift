@@ -29,7 +29,8 @@ struct CorrelationAscent {
     guard norm.isFinite else { return }
     search: for _ in 0..<200 {
       let slope = BLAS.norm(gradient)
-      guard slope > 0 else { break }
+      // The norm is `gradient . u`: where they agree the gradient points along `u`, and no step leads anywhere.
+      guard slope > 0, norm < slope * (1 - 0x1p-50) else { break }
       var step = 1.0
       while step > 1e-4 {
         let moved = zip(u, gradient).map { (1 - step) * $0 + step * $1 / slope }

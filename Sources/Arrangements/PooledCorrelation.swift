@@ -76,6 +76,7 @@ public struct PooledCorrelation: Sendable {
 
   /// The norm `|F(u)|` and its gradient, where the row of each active term is held fixed.
   public func normAndGradient(at u: [Double]) -> (norm: Double, gradient: [Double]) {
+    if isSingle, patchDimension <= Self.shortRow { return singleNormAndGradient(at: u) }
     let (value, winners) = evaluate(u)
     let norm = BLAS.norm(value)
     let (h, c) = (patchDimension, outputCount)
@@ -96,6 +97,38 @@ public struct PooledCorrelation: Sendable {
       }
     }
     return (norm, gradient)
+  }
+
+  /// Whether values are numbers and terms rows.
+  private var isSingle: Bool { entryCount == 1 && hasSingleRows }
+  /// Entries of a row up to which one pass in Swift takes less than a product by BLAS and a second pass.
+  private static let shortRow = 4
+
+  /// The norm and its gradient of a value that is a number: `F(u) = g . u` with the sum `g` of the active terms.
+  private func singleNormAndGradient(at u: [Double]) -> (norm: Double, gradient: [Double]) {
+    precondition(
+      u.count == patchDimension,
+      "normAndGradient(at:): filter of \(u.count) entries, rows of \(patchDimension)")
+    let h = patchDimension
+    var sum = linear.elements
+    sum.withUnsafeMutableBufferPointer { sum in
+      terms.rows.elements.withUnsafeBufferPointer { rows in
+        coefficients.elements.withUnsafeBufferPointer { b in
+          u.withUnsafeBufferPointer { u in
+            for t in 0..<b.count {
+              var product = 0.0
+              for e in 0..<h { product += rows[t * h + e] * u[e] }
+              guard product > 0 else { continue }
+              for e in 0..<h { sum[e] += b[t] * rows[t * h + e] }
+            }
+          }
+        }
+      }
+    }
+    var value = 0.0
+    for e in 0..<h { value += sum[e] * u[e] }
+    guard value != 0 else { return (0, [Double](repeating: 0, count: h)) }
+    return value > 0 ? (value, sum) : (-value, sum.map { -$0 })
   }
 
   /// The value and the winning row of each term, -1 for an inactive one.

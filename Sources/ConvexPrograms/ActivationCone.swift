@@ -68,6 +68,7 @@ package struct ConeProjector {
   package private(set) var basis: [Double]
   private let h: Int
   private var active: [Int] = []
+  /// Multipliers of the active facets, and those that `solve` finds for them.
   private var multipliers: [Double] = []
   private var candidate: [Double] = []
   private var triangle: [Double]
@@ -78,6 +79,8 @@ package struct ConeProjector {
     basis = [Double](repeating: 0, count: dimension * dimension)
     triangle = basis
     active.reserveCapacity(dimension + 1)
+    multipliers.reserveCapacity(dimension + 1)
+    candidate = [Double](repeating: 0, count: dimension + 1)
   }
 
   /// Projects a vector of length `h`; `point`, `norm`, `activeCount` and `basis` then belong to it.
@@ -153,18 +156,18 @@ package struct ConeProjector {
         return false
       }
       isFirst = false
-      if candidate.allSatisfy({ $0 > 0 }) {
-        multipliers = candidate
+      var step = Double.infinity
+      for i in active.indices { step = min(step, wayToZero(i)) }
+      if step == .infinity {
+        for i in active.indices { multipliers[i] = candidate[i] }
         moveToFace(z)
         return true
       }
-      let steps = candidate.indices.map {
-        candidate[$0] > 0 ? .infinity : multipliers[$0] / (multipliers[$0] - candidate[$0])
-      }
-      let step = min(1, steps.reduce(.infinity, min))
-      for i in candidate.indices.reversed() {
+      step = min(1, step)
+      for i in active.indices.reversed() {
+        let isDropped = wayToZero(i) <= step * (1 + 1e-12)
         multipliers[i] += step * (candidate[i] - multipliers[i])
-        if steps[i] <= step * (1 + 1e-12) {
+        if isDropped {
           active.remove(at: i)
           multipliers.remove(at: i)
         }
@@ -172,13 +175,18 @@ package struct ConeProjector {
     }
   }
 
-  /// Multipliers of the least-squares problem on the active facets into `candidate`; false when they are dependent.
+  /// The share of the way to its candidate at which a multiplier vanishes; infinite where it stays positive.
+  private func wayToZero(_ i: Int) -> Double {
+    candidate[i] > 0 ? .infinity : multipliers[i] / (multipliers[i] - candidate[i])
+  }
+
+  /// Multipliers of the least-squares problem on the active facets into the front of `candidate`; false when they are dependent.
   private mutating func solve(
     _ z: UnsafePointer<Double>, _ facets: UnsafeBufferPointer<Double>
   ) -> Bool {
     let q = active.count
-    candidate = [Double](repeating: 0, count: q)
-    for (i, f) in active.enumerated() {
+    for i in 0..<q {
+      let f = active[i]
       for e in 0..<h { basis[i * h + e] = facets[f * h + e] }
       for j in 0..<i { triangle[j * h + i] = 0 }
       // Orthogonalised twice: normals of thin cones nearly coincide.

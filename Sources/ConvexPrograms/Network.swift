@@ -90,14 +90,20 @@ public struct Network: Sendable, Equatable {
 
   /// Norm of the filter of each neuron.
   public var filterNorms: [Double] {
-    (0..<neuronCount).map { BLAS.norm(Array(filters.row($0))) }
+    Self.norms(of: filters.elements, each: filters.columns, count: neuronCount)
   }
 
   /// Frobenius norm of the output weights of each neuron.
   public var outputNorms: [Double] {
-    let size = windowCount * outputCount
-    return (0..<neuronCount).map { j in
-      BLAS.norm(Array(outputWeights.elements[j * size..<(j + 1) * size]))
+    Self.norms(of: outputWeights.elements, each: windowCount * outputCount, count: neuronCount)
+  }
+
+  /// Norms of vectors of `size` entries, one after the other.
+  private static func norms(of elements: [Double], each size: Int, count: Int) -> [Double] {
+    elements.withUnsafeBufferPointer { elements in
+      (0..<count).map { j in
+        elements.baseAddress.map { BLAS.norm($0 + j * size, count: size) } ?? 0
+      }
     }
   }
 

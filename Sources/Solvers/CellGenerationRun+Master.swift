@@ -85,7 +85,7 @@ extension CellGenerationRun {
         limits.interruption(since: watch) != nil
       }
       // Near the optimum a step that improves the gradient leaves the value as it is, up to rounding.
-      accept(sharp.balanced(), allowing: 0x1p-49)
+      accept(sharp.balanced(), allowing: 2 * FaceNewton.roundingOfValues)
       accept(network.joiningEqualNeurons(cosine: 1 - 1e-14), allowing: 0x1p-49)
       accept(network.droppingDependentNeurons(in: problem), allowing: 0x1p-49)
       guard network.neuronCount < count, limits.interruption(since: watch) == nil else { break }

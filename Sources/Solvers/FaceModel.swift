@@ -65,13 +65,16 @@ package struct FaceModel {
     }
     var masked = FaceModel.maskedSums(problem, lines, sides: sides, count: m)
     var features = Matrix(rows: problem.sampleCount, columns: m * a)
-    for i in 0..<features.rows {
-      for f in 0..<m * a {
-        var sum = 0.0
-        for e in 0..<h {
-          sum += masked.elements[(i * m * a + f) * h + e] * network.filters[f / a, e]
+    features.elements.withUnsafeMutableBufferPointer { features in
+      masked.elements.withUnsafeBufferPointer { masked in
+        network.filters.elements.withUnsafeBufferPointer { filters in
+          for f in features.indices {
+            let filter = f % (m * a) / a * h
+            var sum = 0.0
+            for e in 0..<h { sum += masked[f * h + e] * filters[filter + e] }
+            features[f] = sum
+          }
         }
-        features[i, f] = sum
       }
     }
     let map = DenseFeatureMap(features: features, threads: problem.threads)

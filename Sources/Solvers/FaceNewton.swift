@@ -60,9 +60,22 @@ package struct FaceNewton {
     return model.network
   }
 
+  /// Stationarity below which values differ by rounding alone, since they change with its square.
+  ///
+  /// Full steps then help or nothing does: shorter ones only try what rounding makes of the value. EX-2-20 of
+  /// `Benchmarks/RESULTS-peers.md` looked at 74 of 86 networks there.
+  private static let roundingStationarity = 1e-9
+
+  /// What rounding may add to a value, relative to it.
+  ///
+  /// Residuals are small differences of predictions and targets, so that equal networks differ by more than the last bit: with
+  /// `0x1p-50` a problem of eight signals ended at a dual norm 1e-5 too large with some kernels of OpenBLAS.
+  static let roundingOfValues = 0x1p-46
+
   /// One step; nil when none decreases the value or, at equal value, the gradient.
   package func step(from model: FaceModel) -> FaceModel? {
     let (hessian, curved) = model.hessian()
+    let isRounding = model.stationarity < Self.roundingStationarity
     var damping = 0.0
     for _ in 0..<4 {
       guard let plan = NewtonPlan(model, hessian: hessian, damping: &damping) else { return nil }
@@ -71,11 +84,12 @@ package struct FaceNewton {
       while length > 1e-3 {
         let candidate = plan.network(length: length, stops: stops)
         let value = jointValue(candidate)
-        if value < model.value * (1 + 0x1p-50) {
+        if value < model.value * (1 + Self.roundingOfValues) {
           let next = FaceModel(problem, lines: lines, network: candidate)
-          let isLower = next.value < model.value * (1 - 0x1p-50)
+          let isLower = !isRounding && next.value < model.value * (1 - 0x1p-50)
           if isLower || next.stationarity < 0.5 * model.stationarity { return next }
         }
+        guard !isRounding else { break }
         length *= 0.5
       }
       damping = max(100 * damping, 1e-8 * plan.scale)

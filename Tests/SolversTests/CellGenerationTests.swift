@@ -197,7 +197,8 @@ struct CellGenerationTests {
     let result = try Self.quick.solve(scaled(ProblemCase.ungated[0]), limits: Self.coarse) {
       rows.append($0)
     }
-    #expect(zip(rows, rows.dropFirst()).allSatisfy { $0.objective >= $1.objective })
+    // Joining equal neurons may cost a relative 1e-12.
+    #expect(zip(rows, rows.dropFirst()).allSatisfy { $1.objective <= (1 + 1e-12) * $0.objective })
     #expect(rows.last?.objective == result.objective.total)
     let phases = Set(rows.map(\.phase))
     #expect(phases.isSuperset(of: ["pricing", "master", "polish"]))
