@@ -1,5 +1,10 @@
 import ConvexCNN
-import Foundation
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
 
 /// The values of a JSON object of options, before they are checked against each other.
 struct OptionValues: Decodable {

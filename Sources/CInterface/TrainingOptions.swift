@@ -1,5 +1,4 @@
 import ConvexCNN
-import Foundation
 
 /// The options of one training call, read from a JSON object and checked together.
 ///

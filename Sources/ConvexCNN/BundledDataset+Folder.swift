@@ -1,5 +1,10 @@
 import Formats
-import Foundation
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
 
 #if canImport(Darwin)
   import Darwin
@@ -74,7 +79,7 @@ extension BundledDataset {
   }
 
   /// The path of the running program with links resolved.
-  private static func executablePath() -> String? {
+  package static func executablePath() -> String? {
     #if os(Linux)
       return try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     #else

@@ -1,7 +1,6 @@
 import ConvexPrograms
 import Convolutions
 import Formats
-import Foundation
 import Tensors
 
 // The model file: safetensors whose bytes depend on the network and its flags only. No times, no number of threads.

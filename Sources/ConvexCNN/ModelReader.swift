@@ -1,7 +1,12 @@
 import Convolutions
 import Formats
-import Foundation
 import Tensors
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
 
 /// Takes the parts of a model out of a safetensors file and checks each.
 struct ModelReader {

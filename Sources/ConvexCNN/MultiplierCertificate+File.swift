@@ -1,6 +1,11 @@
 public import Certificates
 import Formats
-import Foundation
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
 
 extension MultiplierCertificate {
   /// The JSON of the certificate, in one line.

@@ -1,7 +1,12 @@
 import ConvexPrograms
-import Foundation
 public import Solvers
 import Tensors
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
 
 extension RunDetails {
   /// Details of a run without a single network.

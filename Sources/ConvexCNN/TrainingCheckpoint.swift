@@ -1,10 +1,15 @@
 import ConvexPrograms
 import Convolutions
 import Formats
-import Foundation
 import Solvers
 import Synchronization
 import Tensors
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
 
 /// A folder in which a training run keeps its state, to go on after an interruption, a crash or a time limit.
 ///
@@ -76,11 +81,11 @@ final class TrainingCheckpoint {
       features: program?.storage.rawValue,
       start: start == nil ? "" : startPrint.text)
     do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch {
+      try FileBytes.makeFolder(folder)
+    } catch let error as FormatError {
       throw InputError(
-        .access, "--checkpoint \(folder)", expected: "a folder that can be made",
-        found: error.localizedDescription, advice: "Choose another one.")
+        .access, "--checkpoint \(folder)", expected: error.expected, found: error.found,
+        advice: error.advice)
     }
   }
 
@@ -90,7 +95,7 @@ final class TrainingCheckpoint {
   ///
   /// - Throws: `FormatError` or `InputError` when the file is damaged or of another run.
   func kept() throws -> ModelReader? {
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    guard FileBytes.exists(path) else { return nil }
     let reader = try Self.reader(path)
     let other: Identity = try reader.json("run")
     guard other == identity else {

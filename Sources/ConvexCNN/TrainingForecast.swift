@@ -1,7 +1,6 @@
 import Arrangements
 import ConvexPrograms
 import Convolutions
-import Foundation
 import Tensors
 
 /// What a training will work on, said before it starts: sizes, memory and a bound on the number of cells.

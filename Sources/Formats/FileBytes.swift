@@ -70,15 +70,33 @@ package enum FileBytes {
   }
 
   /// Whether a path names a folder; false if it names nothing.
-  static func isFolder(_ path: String) -> Bool {
+  package static func isFolder(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   /// Whether a path names anything.
-  static func exists(_ path: String) -> Bool {
+  package static func exists(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0
+  }
+
+  /// Makes a folder, and those above it that are missing; one that is there stays as it is.
+  ///
+  /// - Parameter path: Where the folder is to be.
+  /// - Throws: `FormatError` of kind `unwritable`.
+  package static func makeFolder(_ path: String) throws {
+    guard !isFolder(path) else { return }
+    if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
+      try makeFolder(String(path[..<slash]))
+    }
+    guard mkdir(path, 0o777) != 0 else { return }
+    let code = errno
+    // Another process may have made it meanwhile.
+    guard !isFolder(path) else { return }
+    throw FormatError(
+      kind: .unwritable, path: path, expected: "a folder that can be made",
+      found: errorText(code), advice: "Choose another one.")
   }
 
   /// The names in a folder that do not start with a dot, in order of their bytes.
@@ -126,7 +144,7 @@ package enum FileBytes {
 }
 
 /// The system's words for an error number, lower-cased at the front to stand inside a sentence.
-func errorText(_ code: Int32) -> String {
+package func errorText(_ code: Int32) -> String {
   let text = String(cString: strerror(code))
   return text.prefix(1).lowercased() + text.dropFirst()
 }

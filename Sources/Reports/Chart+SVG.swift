@@ -1,5 +1,3 @@
-import Foundation
-
 extension Chart {
   /// The chart as a self-contained SVG document, for light and dark pages.
   ///
@@ -215,7 +213,7 @@ private struct ChartDrawing {
       + "\(escaped(words))</text>"
   }
 
-  private func number(_ value: Double) -> String { String(format: "%.1f", value) }
+  private func number(_ value: Double) -> String { String(value, format: "%.1f") }
 
   private func escaped(_ words: String) -> String { Markup.escaped(words) }
 }

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// The mapping of one axis: its range, its ticks, and where a number stands.
 package struct ChartScale: Equatable {
@@ -84,12 +88,12 @@ package struct ChartScale: Equatable {
   }
 
   private static func label(_ value: Double, _ digits: Int) -> String {
-    if abs(value) >= 1e6 || digits > 6 { return String(format: "%g", value) }
-    return String(format: "%.\(digits)f", value == 0 ? 0 : value)
+    if abs(value) >= 1e6 || digits > 6 { return String(value, format: "%g") }
+    return String(value == 0 ? 0 : value, format: "%.\(digits)f")
   }
 
   /// A number in plain digits near 1, with an exponent elsewhere.
   private static func power(_ value: Double) -> String {
-    value >= 0.001 && value < 100_000 ? String(format: "%g", value) : String(format: "%.0e", value)
+    value >= 0.001 && value < 100_000 ? String(value, format: "%g") : String(value, format: "%.0e")
   }
 }

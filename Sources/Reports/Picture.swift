@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
 
 /// A small image that is part of a page: red, green, blue and opacity, 8 bits each.
 public struct Picture: Sendable, Equatable {

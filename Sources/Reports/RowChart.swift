@@ -1,5 +1,3 @@
-import Foundation
-
 /// Named numbers, one per row, as bars from zero or marks on a logarithmic axis; readable at any width.
 public struct RowChart: Sendable, Equatable {
   /// One number.
@@ -106,7 +104,7 @@ public struct RowChart: Sendable, Equatable {
     return row.name.count <= room ? row.name : row.name.prefix(room - 3) + "..."
   }
 
-  private func number(_ value: Double) -> String { String(format: "%.1f", value) }
+  private func number(_ value: Double) -> String { String(value, format: "%.1f") }
 
   private func line(
     _ name: String, _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double

@@ -1,11 +1,17 @@
 import ArgumentParser
 import ConvexCNN
-import Foundation
 
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+// The environment of C is a variable; this process never assigns it.
 #if canImport(Glibc)
-  import Glibc
+  @preconcurrency import Glibc
 #elseif canImport(Darwin)
-  import Darwin
+  @preconcurrency import Darwin
 #endif
 
 /// `ccnn bench`.
@@ -69,35 +75,50 @@ struct BenchCommand: ParsableCommand {
 
   /// Builds the program; what swift says goes to standard error.
   private func build(_ package: String, with swift: String) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: swift)
-    process.arguments = [
-      "build", "--package-path", package, "-c", "release", "--product", "Scaling",
-    ]
-    process.standardOutput = FileHandle.standardError
-    do { try process.run() } catch {
+    #if canImport(Darwin)
+      var actions: posix_spawn_file_actions_t?
+    #else
+      var actions = posix_spawn_file_actions_t()
+    #endif
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
+    var child = pid_t()
+    let code = withWords([
+      swift, "build", "--package-path", package, "-c", "release", "--product", "Scaling",
+    ]) { posix_spawn(&child, swift, &actions, nil, $0, environ) }
+    guard code == 0 else {
       throw InputError(
-        .access, swift, expected: "a program that runs", found: error.localizedDescription,
+        .access, swift, expected: "a program that runs", found: String(cString: strerror(code)),
         advice: "Install Swift from https://www.swift.org/install.")
     }
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
+    var status: Int32 = 0
+    while waitpid(child, &status, 0) < 0 && errno == EINTR {}
+    guard status == 0 else {
+      let end = status & 0x7f == 0 ? "exit code \((status >> 8) & 0xff)" : "signal \(status & 0x7f)"
       throw Failure(
         code: 1,
-        message: "bench: expected \(package) to build, found exit code "
-          + "\(process.terminationStatus) of swift. What it said is above.")
+        message:
+          "bench: expected \(package) to build, found \(end) of swift. What it said is above.")
     }
   }
 
   /// Runs a program in place of this one, so that signals and exit code are its own.
   private func become(_ program: String, _ words: [String]) throws {
-    let arguments = ([program] + words).map { strdup($0) } + [nil]
-    defer { for word in arguments { free(word) } }
-    execv(program, arguments)
+    withWords([program] + words) { _ = execv(program, $0) }
     throw InputError(
       .access, program, expected: "a program that runs", found: String(cString: strerror(errno)),
       advice: "Remove the folder .build beside Package.swift there and try again.")
   }
+}
+
+/// Hands words to a function as C takes them: an array that ends with null.
+private func withWords<Value>(
+  _ words: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Value
+) -> Value {
+  let copies = words.map { strdup($0) } + [nil]
+  defer { for copy in copies { free(copy) } }
+  return body(copies)
 }
 
 /// Where the sources of the package and the compiler are.
@@ -113,7 +134,7 @@ private enum PackageSources {
       }
       return URL(fileURLWithPath: chosen).path
     }
-    var above = Bundle.main.executableURL?.resolvingSymlinksInPath()
+    var above = BundledDataset.executablePath().map { URL(fileURLWithPath: $0) }
     while let folder = above, folder.path != "/" {
       above = folder.deletingLastPathComponent()
       if let above, hasBenchmarks(above.path) { return above.path }

@@ -1,5 +1,10 @@
 import ConvexCNN
-import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// An NPY file of rows of one length that is written from beginning to end, without the number of
 /// rows being known.
@@ -12,7 +17,8 @@ final class CellFile {
   private let type: String
   private let columns: Int
   private let rowLength: Int
-  private let handle: FileHandle
+  private let descriptor: Int32
+  private var isOpen = true
   private var buffer: [UInt8] = []
 
   private var partial: String { path + ".partial" }
@@ -30,21 +36,19 @@ final class CellFile {
     self.type = type
     self.columns = columns
     rowLength = columns * (type == "<f8" ? 8 : 1)
-    let manager = FileManager.default
     let partial = path + ".partial"
     let (size, isTooLarge) = rows.multipliedReportingOverflow(by: UInt64(rowLength))
     guard !isTooLarge, size < 1 << 62 else {
       throw Self.failure(partial, "a checkpoint of \(rows) rows")
     }
     let end = UInt64(Self.headerLength) + size
-    if rows > 0, !manager.fileExists(atPath: partial), Self.length(of: path) == end {
+    if rows > 0, !FileBytes.exists(partial), Self.length(of: path) == end {
       // The run was stopped after it had given this file its name.
       _ = rename(path, partial)
     }
-    // `FileManager.createFile` would make another file first, which a kill leaves behind.
-    let file = open(partial, O_RDWR | (rows == 0 ? O_CREAT | O_TRUNC : 0), 0o666)
-    guard file >= 0 else { throw Self.failure(partial, String(cString: strerror(errno))) }
-    handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
+    let flags = O_RDWR | O_CLOEXEC | (rows == 0 ? O_CREAT | O_TRUNC : 0)
+    descriptor = open(partial, flags, 0o666)
+    guard descriptor >= 0 else { throw Self.failure(partial, errorText(errno)) }
     do {
       try begin(at: end, isNew: rows == 0)
     } catch {
@@ -57,14 +61,13 @@ final class CellFile {
   /// Writes room for the header of a new file, and cuts an old one to what is known to be complete.
   private func begin(at end: UInt64, isNew: Bool) throws {
     if isNew { try write([UInt8](repeating: 32, count: Self.headerLength)) }
-    try access {
-      let length = try handle.seekToEnd()
-      guard length >= end else {
-        throw Self.failure(partial, "\(length) bytes where the checkpoint says \(end)")
-      }
-      try handle.truncate(atOffset: end)
-      try handle.seek(toOffset: end)
+    let length = lseek(descriptor, 0, SEEK_END)
+    try require(length >= 0)
+    guard UInt64(length) >= end else {
+      throw Self.failure(partial, "\(length) bytes where the checkpoint says \(end)")
     }
+    try require(ftruncate(descriptor, off_t(end)) == 0)
+    try require(lseek(descriptor, off_t(end), SEEK_SET) >= 0)
   }
 
   /// Appends bytes of rows.
@@ -82,27 +85,30 @@ final class CellFile {
   /// Makes all rows so far part of the partial file, through to the disk.
   func flushToDisk() throws {
     try flush()
-    try access { try handle.synchronize() }
+    try require(fsync(descriptor) == 0)
   }
 
   private static func length(of path: String) -> UInt64? {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-    return (attributes?[.size] as? NSNumber)?.uint64Value
+    var status = stat()
+    return stat(path, &status) == 0 ? UInt64(status.st_size) : nil
   }
 
   private func write(_ bytes: [UInt8]) throws {
-    try access { try handle.write(contentsOf: bytes) }
+    try bytes.withUnsafeBytes { bytes in
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        let chunk = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
+        let written = systemWrite(descriptor, chunk.baseAddress, chunk.count)
+        if written < 0 && errno == EINTR { continue }
+        try require(written > 0)
+        rest = rest.dropFirst(written)
+      }
+    }
   }
 
-  /// Does some work on the handle; what the system says against it becomes an error that names the file.
-  private func access(_ work: () throws -> Void) throws {
-    do {
-      try work()
-    } catch let error as InputError {
-      throw error
-    } catch {
-      throw Self.failure(partial, error.localizedDescription)
-    }
+  /// Throws what the system says, naming the file, unless a call went well.
+  private func require(_ isDone: Bool) throws {
+    guard isDone else { throw Self.failure(partial, errorText(errno)) }
   }
 
   /// Writes the header and gives the file its name.
@@ -110,24 +116,31 @@ final class CellFile {
     try flush()
     var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(rows), \(columns)), }"
     text += String(repeating: " ", count: Self.headerLength - 11 - text.utf8.count) + "\n"
-    try access { try handle.seek(toOffset: 0) }
+    try require(lseek(descriptor, 0, SEEK_SET) == 0)
     try write([0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(Self.headerLength - 10), 0] + text.utf8)
-    try access {
-      try handle.synchronize()
-      try handle.close()
-    }
+    try require(fsync(descriptor) == 0)
+    isOpen = false
+    try require(close(descriptor) == 0)
     guard rename(partial, path) == 0 else { throw Self.failure(path, "a name that cannot be used") }
   }
 
   /// Removes the partial file.
   func discard() {
-    try? handle.close()
-    try? FileManager.default.removeItem(atPath: partial)
+    if isOpen { close(descriptor) }
+    isOpen = false
+    unlink(partial)
   }
+
+  deinit { if isOpen { close(descriptor) } }
 
   private static func failure(_ path: String, _ found: String) -> InputError {
     InputError(
       .access, path, expected: "a file that can be written", found: found,
       advice: "Check folder and space; remove the checkpoint to start anew.")
   }
+}
+
+/// `write(2)`, under a name that `CellFile.write` does not hide.
+private func systemWrite(_ descriptor: Int32, _ source: UnsafeRawPointer?, _ count: Int) -> Int {
+  write(descriptor, source, count)
 }

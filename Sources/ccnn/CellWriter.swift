@@ -1,5 +1,10 @@
 import ConvexCNN
-import Foundation
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
 
 /// Writes the cells of an enumeration to files or standard output, and goes on where it was stopped.
 final class CellWriter {

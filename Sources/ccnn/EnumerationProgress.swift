@@ -1,5 +1,10 @@
 import ConvexCNN
-import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// Progress of an enumeration on standard error, with time left.
 ///
@@ -89,7 +94,7 @@ final class EnumerationProgress {
     if start.seconds == 0 || share < start.done { start = (clock(), share) }
     show { now in
       let spent = now - start.seconds
-      var text = String(format: "%.1f %% ", 100 * share) + what + "  " + Self.duration(spent)
+      var text = digits(100 * share, "%.1f %% ") + what + "  " + Self.duration(spent)
       let found = share - start.done
       if found > 0 {
         let left = (1 - share) * spent / found
@@ -104,7 +109,7 @@ final class EnumerationProgress {
     guard !isSilent, now - lastShown >= (isTerminal ? 0.1 : 2) else { return }
     lastShown = now
     if isTerminal {
-      write("\r" + line(now).padding(toLength: 79, withPad: " ", startingAt: 0))
+      write("\r" + line(now).padded(to: 79))
       hasOpenLine = true
     } else {
       write(line(now) + "\n")
@@ -121,12 +126,12 @@ final class EnumerationProgress {
   static func duration(_ seconds: Double) -> String {
     switch seconds {
     case ..<0.1: "0.1 s"
-    case ..<10: String(format: "%.1f s", seconds)
-    case ..<600: String(format: "%.0f s", seconds)
-    case ..<36_000: String(format: "%.0f min", seconds / 60)
-    case ..<864_000: String(format: "%.0f h", seconds / 3600)
-    case ..<3.2e8: String(format: "%.0f days", seconds / 86_400)
-    default: String(format: "%.2g years", seconds / 3.156e7)
+    case ..<10: digits(seconds, "%.1f s")
+    case ..<600: digits(seconds, "%.0f s")
+    case ..<36_000: digits(seconds / 60, "%.0f min")
+    case ..<864_000: digits(seconds / 3600, "%.0f h")
+    case ..<3.2e8: digits(seconds / 86_400, "%.0f days")
+    default: digits(seconds / 3.156e7, "%.2g years")
     }
   }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import ConvexCNN
-import Foundation
 
 /// `ccnn optimal-set`.
 struct OptimalSetCommand: ParsableCommand {

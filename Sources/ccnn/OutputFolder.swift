@@ -1,5 +1,16 @@
 import ConvexCNN
-import Foundation
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// A folder of files that appears under its name only when it is complete.
 enum OutputFolder {
@@ -11,17 +22,16 @@ enum OutputFolder {
   /// - Throws: `InputError` of kind `access`.
   static func check(_ path: String, _ option: String) throws {
     let manager = FileManager.default
-    var isFolder: ObjCBool = false
     let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
-    guard manager.fileExists(atPath: parent, isDirectory: &isFolder), isFolder.boolValue else {
+    guard FileBytes.isFolder(parent) else {
       throw refusal(path, option, "no folder \(parent)", "Create the folder first.")
     }
     guard manager.isWritableFile(atPath: parent) else {
       throw refusal(
         path, option, "a folder \(parent) that is not writable", "Choose another place.")
     }
-    guard manager.fileExists(atPath: path, isDirectory: &isFolder) else { return }
-    guard isFolder.boolValue else {
+    guard FileBytes.exists(path) else { return }
+    guard FileBytes.isFolder(path) else {
       throw refusal(path, option, "a file of that name", "Name a folder.")
     }
     guard let contents = try? manager.contentsOfDirectory(atPath: path), contents.isEmpty else {
@@ -42,24 +52,21 @@ enum OutputFolder {
     let target = URL(fileURLWithPath: path).standardizedFileURL
     let temporary = target.deletingLastPathComponent()
       .appendingPathComponent(".\(target.lastPathComponent).ccnn-\(UUID().uuidString)")
+    guard mkdir(temporary.path, 0o777) == 0 else {
+      throw refusal(path, "--output", errorText(errno), "Choose another place.")
+    }
+    defer { try? manager.removeItem(at: temporary) }
     do {
-      try manager.createDirectory(at: temporary, withIntermediateDirectories: false)
-      defer { try? manager.removeItem(at: temporary) }
-      do {
-        try fill { temporary.appendingPathComponent($0).path }
-      } catch let error as FormatError {
-        // The user knows the name that the folder was to have.
-        throw FormatError(
-          kind: error.kind, path: error.path.replacing(temporary.path, with: path),
-          expected: error.expected, found: error.found, advice: error.advice)
-      }
-      // An empty folder of that name gives way; one that was filled meanwhile does not.
-      guard rename(temporary.path, target.path) == 0 else {
-        throw refusal(
-          path, "--output", String(cString: strerror(errno)), "Choose another name.")
-      }
-    } catch let error as CocoaError {
-      throw refusal(path, "--output", error.localizedDescription, "Choose another place.")
+      try fill { temporary.appendingPathComponent($0).path }
+    } catch let error as FormatError {
+      // The user knows the name that the folder was to have.
+      throw FormatError(
+        kind: error.kind, path: error.path.replacing(temporary.path, with: path),
+        expected: error.expected, found: error.found, advice: error.advice)
+    }
+    // An empty folder of that name gives way; one that was filled meanwhile does not.
+    guard rename(temporary.path, target.path) == 0 else {
+      throw refusal(path, "--output", errorText(errno), "Choose another name.")
     }
   }
 

@@ -1,5 +1,10 @@
 import ConvexCNN
-import Foundation
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
 
 /// Files that a command writes, all at its end and each in one step.
 enum Outputs {
@@ -11,17 +16,14 @@ enum Outputs {
   /// - Throws: `InputError` of kind `access`.
   static func check(_ path: String?, _ option: String) throws {
     guard let path, path != "-" else { return }
-    let url = URL(fileURLWithPath: path)
-    let folder = url.deletingLastPathComponent().path
-    var isFolder: ObjCBool = false
-    let exists = FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder)
-    guard exists, isFolder.boolValue else {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    guard FileBytes.isFolder(folder) else {
       throw refusal(path, option, "no folder \(folder)", "Create the folder first.")
     }
     guard FileManager.default.isWritableFile(atPath: folder) else {
       throw refusal(path, option, "a folder that is not writable", "Choose another folder.")
     }
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+    if FileBytes.isFolder(path) {
       throw refusal(path, option, "a folder of that name", "Name a file.")
     }
   }

@@ -1,5 +1,10 @@
 import ConvexCNN
-import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// Progress on standard error: one line that is rewritten on a terminal, plain lines elsewhere.
 ///
@@ -50,7 +55,7 @@ final class Progress {
     lastShown = now
     let text = Self.line(row, remaining: remaining(row, target: target, now: now))
     if isTerminal {
-      write("\r" + text.padding(toLength: 79, withPad: " ", startingAt: 0))
+      write("\r" + text.padded(to: 79))
       hasOpenLine = true
     } else {
       write(text + "\n")
@@ -65,13 +70,15 @@ final class Progress {
 
   /// A step in one line of at most 79 characters.
   static func line(_ row: TraceRow, remaining: Double?) -> String {
-    var text = row.phase.padding(toLength: 10, withPad: " ", startingAt: 0)
-    text += String(format: " %6d  objective %.6e", row.iteration, row.objective)
+    var text = row.phase.padded(to: 10)
+    let iteration = String(row.iteration)
+    text += String(repeating: " ", count: max(0, 6 - iteration.count) + 1) + iteration
+    text += digits(row.objective, "  objective %.6e")
     if let bound = row.lowerBound, row.objective > 0 {
-      text += String(format: "  gap %.1e", (row.objective - bound) / row.objective)
+      text += digits((row.objective - bound) / row.objective, "  gap %.1e")
     }
     text += "  \(row.neuronCount) neurons"
-    if let remaining { text += String(format: "  %.0f s left", remaining) }
+    if let remaining { text += digits(remaining, "  %.0f s left") }
     return String(text.prefix(79))
   }
 

@@ -1,5 +1,4 @@
 import ConvexCNN
-import Foundation
 
 /// `ccnn enumerate --sample`: draws cells, writes them, and says what they show.
 struct SampledCells {

@@ -1,4 +1,4 @@
-import Foundation
+import Reports
 
 /// A fixed-width ASCII table of at most 79 columns.
 struct Table {
@@ -12,7 +12,7 @@ struct Table {
 
   /// Adds a name and a value; long values continue in the value's column.
   mutating func add(_ name: String, _ value: String) {
-    var label = name.padding(toLength: 19, withPad: " ", startingAt: 0)
+    var label = name.padded(to: 19)
     for line in wrapped(value, to: Self.width - 19) {
       lines.append(label + line)
       label = String(repeating: " ", count: 19)
@@ -44,11 +44,21 @@ struct Table {
 }
 
 /// A number with ten significant digits, or a dash.
+///
+/// - Parameters:
+///   - value: The number, if there is one.
+///   - format: One conversion of `printf` for it, and text around it.
+/// - Returns: The text.
 func digits(_ value: Double?, _ format: String = "%.10g") -> String {
-  value.map { String(format: format, $0) } ?? "-"
+  value.map { String($0, format: format) } ?? "-"
 }
 
 /// A share in percent, or a dash.
-func percent(_ value: Double?) -> String {
-  value.map { String(format: "%.2f %%", 100 * $0) } ?? "-"
+func percent(_ value: Double?) -> String { digits(value.map { 100 * $0 }, "%.2f %%") }
+
+extension String {
+  /// The text in a column of a width: cut, or with spaces after it.
+  func padded(to width: Int) -> String {
+    prefix(width) + String(repeating: " ", count: max(0, width - count))
+  }
 }

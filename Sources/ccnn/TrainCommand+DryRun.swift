@@ -1,5 +1,4 @@
 import ConvexCNN
-import Foundation
 
 extension TrainCommand {
   /// Prints what training would work on, and writes nothing but `--json`.
@@ -25,7 +24,7 @@ extension TrainCommand {
       "cells",
       activation == .relu || activation == .gated
         ? "at most "
-          + (forecast.cellCountBound.value.map { String(format: "%.4g", $0) } ?? "1e308 and more")
+          + (forecast.cellCountBound.value.map { digits($0, "%.4g") } ?? "1e308 and more")
           + " (hyperplanes in general position)"
         : "none: the program covers all filters")
     print(table.text(last: "Nothing was trained or written."), terminator: "")

@@ -116,3 +116,19 @@ struct FileTests {
     #expect(error?.found == "no space left on device")
   }
 }
+
+/// Folders made with those above them.
+struct FolderTests {
+  @Test func missingFoldersAreMadeAndOthersStay() throws {
+    let folder = TemporaryFolder()
+    for name in ["a/b/c", "a/b/c", "a/d/", "a"] {
+      try FileBytes.makeFolder(folder.file(name))
+      #expect(FileBytes.isFolder(folder.file(name)))
+    }
+    _ = folder.write("text", "file")
+    let error = folder.error { try FileBytes.makeFolder(folder.file("file/below")) }
+    #expect(error?.kind == .unwritable)
+    #expect(error?.expected == "a folder that can be made")
+    #expect(!FileBytes.isFolder(folder.file("file")))
+  }
+}

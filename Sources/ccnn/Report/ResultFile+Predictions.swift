@@ -1,6 +1,11 @@
 import ConvexCNN
-import Foundation
 import Reports
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
 
 /// Most classes whose confusion matrix is drawn, and most confusions that are listed.
 private let (matrixLimit, pairLimit) = (64, 20)

@@ -1,5 +1,4 @@
 import ConvexCNN
-import Foundation
 import Reports
 
 /// A value in a result file, with its place for errors and for programs that read the page.
@@ -29,7 +28,7 @@ struct ResultNode {
     }
 
     /// The number in at most eight digits.
-    var brief: String { String(format: "%.8g", value) }
+    var brief: String { String(value, format: "%.8g") }
 
     /// The number as a cell with all its digits.
     var wholeCell: ReportTable.Cell { ReportTable.Cell(digits: digits, key: key) }
