@@ -133,8 +133,8 @@ fuzz: setup
 	CCNN_FUZZ=1 swift build --scratch-path .build-fuzz --product Fuzz
 	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) Tests/Fuzz/run.sh .build-fuzz .build-fuzz/debug/Fuzz $(FUZZ_PARSERS)
 
-# Tests of what reads files, touches memory by pointers or runs on threads.
-SANITIZED ?= TensorsTests|FormatsTests|ConvolutionsTests|ArrangementsTests.Enumeration
+# Suites below ConvexCNN; SANITIZED="SolversTests|CertificatesTests" runs the rest, which takes longer.
+SANITIZED ?= TensorsTests|FormatsTests|ConvolutionsTests|ArrangementsTests|ConvexProgramsTests
 
 sanitize: setup
 	Tests/sanitize.sh address '$(SANITIZED)'

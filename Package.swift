@@ -175,3 +175,14 @@ let package = Package(
           linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]),
       ] : [])
 )
+
+/// `CCNN_SANITIZE` leaves the modules below `ConvexCNN`, where pointers, files and threads are, and their tests.
+if Context.environment["CCNN_SANITIZE"] != nil {
+  let above = [
+    "ConvexCNN", "Reports", "CInterface", "ccnn", "ConvexCNNTests", "ReportsTests",
+    "CInterfaceTests", "CommandTests", "DocumentationBlocks", "DocumentationSnippets",
+    "SnippetWriter",
+  ]
+  package.targets.removeAll { above.contains($0.name) }
+  package.products.removeAll { above.contains($0.name) }
+}

@@ -1,4 +1,3 @@
-import Synchronization
 public import Tensors
 
 /// What is to be found for every cell, besides its pattern.
@@ -61,7 +60,7 @@ extension CellEnumeration {
       var start = 0
       while start < batch.count {
         let part = start..<min(batch.count, start + 64 * chunk * threads)
-        let found = Mutex([[CellDetails]](repeating: [], count: (part.count + chunk - 1) / chunk))
+        let found = Guarded([[CellDetails]](repeating: [], count: (part.count + chunk - 1) / chunk))
         Parallel.forEachChunk(of: part.count, chunk: chunk, threads: threads) { index, range in
           let details = pool.withGeometry { geometry in
             range.flatMap { i in
@@ -117,7 +116,7 @@ extension Cell {
 
 /// Geometries for threads, each used by one thread at a time.
 private final class CellGeometryPool: Sendable {
-  private let idle: Mutex<[Box]>
+  private let idle: Guarded<[Box]>
 
   private final class Box: @unchecked Sendable {
     let geometry: CellGeometry
@@ -130,7 +129,7 @@ private final class CellGeometryPool: Sendable {
   init(_ enumeration: CellEnumeration) {
     arrangement = enumeration.arrangement
     source = FacetPlan(enumeration.plan.rows)
-    idle = Mutex([])
+    idle = Guarded([])
   }
 
   func withGeometry<Result>(_ body: (CellGeometry) -> Result) -> Result {

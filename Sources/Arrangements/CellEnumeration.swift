@@ -1,4 +1,3 @@
-import Synchronization
 public import Tensors
 
 /// Every cell of an arrangement, one at a time, exactly.
@@ -65,7 +64,7 @@ public struct CellEnumeration: Sendable {
   ) throws -> UInt64? {
     let tasks = SweepTask.all(plan)
     let perGroup = max(1, (tasks.count + 4095) / 4096)
-    let state = Mutex((cells: UInt64(0), isDefective: false, isStopped: false))
+    let state = Guarded((cells: UInt64(0), isDefective: false, isStopped: false))
     // Only called while the mutex is held, and never after this function returns.
     withoutActuallyEscaping(progress) { progress in
       nonisolated(unsafe) let progress = progress

@@ -1,11 +1,10 @@
-import Synchronization
 import Tensors
 
 /// Bounding workspaces for threads, each used by one thread at a time.
 final class ConeBoundPool: Sendable {
   private let correlation: PooledCorrelation
   private let pairs: SignedPairs?
-  private let idle = Mutex<[Box]>([])
+  private let idle = Guarded<[Box]>([])
 
   private final class Box: @unchecked Sendable {
     let bound: any ConeBound

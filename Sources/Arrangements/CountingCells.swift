@@ -1,4 +1,3 @@
-import Synchronization
 public import Tensors
 
 extension CentralArrangement {
@@ -72,7 +71,7 @@ extension CentralArrangement {
   ) throws -> CountingRecursion.Coefficients? {
     let n = setup.lineCount
     let memory = setup.memory()
-    let idle = Mutex<[Worker]>([])
+    let idle = Guarded<[Worker]>([])
     let chunk = max(1, min(8, n / 64))
     Parallel.forEachChunk(of: n - 1, chunk: chunk, threads: threads) { _, range in
       let worker = idle.withLock { $0.popLast() } ?? Worker(setup, memory: memory, progress)

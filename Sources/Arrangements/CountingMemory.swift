@@ -1,11 +1,11 @@
-import Synchronization
+import Tensors
 
 /// Polynomials already found, by the rows they belong to, for all threads.
 ///
 /// A table that is rarely hit stops looking, and none grows beyond a fixed size.
 final class CountingMemory: Sendable {
   /// One table for every dimension.
-  private let tables: Mutex<[Table]>
+  private let tables: Guarded<[Table]>
 
   private struct Table {
     var values: [[UInt64]: [UInt128]] = [:]
@@ -22,7 +22,7 @@ final class CountingMemory: Sendable {
 
   /// Empty tables for dimensions up to a rank; unused ones remember nothing.
   init(rank: Int, isUsed: Bool) {
-    tables = Mutex((0...rank).map { _ in Table(isUsed: isUsed) })
+    tables = Guarded((0...rank).map { _ in Table(isUsed: isUsed) })
   }
 
   /// Whether rows of a dimension are worth looking up.

@@ -1,10 +1,11 @@
 import Synchronization
+import Tensors
 
 /// Share of a count that is done, told to the caller from one thread at a time, and whether to go on.
 final class CountingProgress: Sendable {
   private let stopped = Atomic<Bool>(false)
-  private let done = Mutex(0.0)
-  /// Only called while the mutex is held, and never after the count returns.
+  private let done = Guarded(0.0)
+  /// Only called while it is locked, and never after the count returns.
   private nonisolated(unsafe) let report: (Double) -> Bool
 
   /// Progress told to a closure, which returns whether to go on.

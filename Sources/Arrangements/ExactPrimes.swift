@@ -1,4 +1,4 @@
-import Synchronization
+import Tensors
 
 /// Arithmetic modulo one odd prime below `2^62`, on residues in Montgomery form `x 2^64 mod p`.
 struct PrimeField: Sendable {
@@ -115,7 +115,7 @@ enum ExactPrimes {
     var inverses: [[UInt64]] = []
   }
 
-  private static let shared = Mutex(List())
+  private static let shared = Guarded(List())
 
   /// A list of at least `count` primes.
   static func list(_ count: Int) -> List {

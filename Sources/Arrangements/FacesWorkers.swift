@@ -1,4 +1,4 @@
-import Synchronization
+import Tensors
 
 /// One thread's walk over flats and the faces it has counted.
 final class FaceWorker {
@@ -51,7 +51,7 @@ final class FaceWorkerPool: Sendable {
   private let setup: CountingSetup
   private let memory: CountingMemory
   private let progress: CountingProgress?
-  private let idle = Mutex<[Box]>([])
+  private let idle = Guarded<[Box]>([])
 
   private final class Box: @unchecked Sendable {
     let worker: FaceWorker

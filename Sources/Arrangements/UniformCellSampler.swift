@@ -1,4 +1,3 @@
-import Synchronization
 public import Tensors
 
 /// Draws cells so that every cell is equally likely, without listing them.
@@ -83,7 +82,7 @@ public struct UniformCellSampler: Sendable {
       wanted: count, setCount: setCount, wordsPerCell: plan.words, lineCount: plan.lineCount)
     let limit = maximumAttempts ?? 10_000 * count + 1_000_000
     var seeds = SeededGenerator(seed: seed)
-    let idle = Mutex<[ChainSampler]>([])
+    let idle = Guarded<[ChainSampler]>([])
     while !result.isComplete, result.attempts < limit {
       // Chunks depend on the seed only; how many are drawn before looking at them does not matter.
       let share = Double(result.count + 1) / Double(result.attempts + 2)
@@ -139,7 +138,7 @@ public struct UniformCellSampler: Sendable {
   }
 
   private func draw(
-    _ wave: [Chunk], choosingSides: Bool, threads: Int, _ idle: borrowing Mutex<[ChainSampler]>
+    _ wave: [Chunk], choosingSides: Bool, threads: Int, _ idle: borrowing Guarded<[ChainSampler]>
   ) -> [UniformCellSample.Chunk] {
     var drawn = [UniformCellSample.Chunk](
       repeating: UniformCellSample.Chunk(), count: wave.count)

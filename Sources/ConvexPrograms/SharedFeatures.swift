@@ -1,4 +1,3 @@
-import Synchronization
 package import Tensors
 
 /// A feature matrix whose rows are on several ranks, seen from rank 0.
@@ -12,7 +11,7 @@ package final class SharedFeatures: Sendable {
   package let name: Int
   /// The rows of rank 0.
   package let own: FeatureRows
-  private let whole = Mutex<Matrix?>(nil)
+  private let whole = Guarded<Matrix?>(nil)
 
   init(_ team: RankTeam, name: Int, own: FeatureRows) {
     (self.team, self.name, self.own) = (team, name, own)

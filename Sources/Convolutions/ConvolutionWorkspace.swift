@@ -1,4 +1,4 @@
-import Synchronization
+import Tensors
 
 /// Memory aligned to cache lines that grows on demand and never shrinks; growing discards the contents.
 ///
@@ -57,7 +57,7 @@ public struct ConvolutionWorkspace: Sendable {
 
 /// Workspaces that chunks of work borrow, so that their memory is allocated once per thread.
 final class WorkspacePool: Sendable {
-  private let idle = Mutex<[ConvolutionWorkspace]>([])
+  private let idle = Guarded<[ConvolutionWorkspace]>([])
 
   func withWorkspace(_ body: (inout ConvolutionWorkspace) -> Void) {
     var workspace = idle.withLock { $0.popLast() } ?? ConvolutionWorkspace()

@@ -1,4 +1,3 @@
-import Synchronization
 import Tensors
 
 #if canImport(Glibc)
@@ -36,7 +35,7 @@ struct CostModel: Sendable {
   /// Half of a usual last-level cache.
   private static let lastCacheBytes = 16.0 * 1_048_576
   /// The models measured so far, by the number of filters in a vector.
-  private static let measured = Mutex<[Int: CostModel]>([:])
+  private static let measured = Guarded<[Int: CostModel]>([:])
 
   /// The model of this process for a type, measured at the first call (20 to 40 ms on the machine of the benchmarks).
   static func shared<Scalar: KernelScalar>(for type: Scalar.Type) throws -> CostModel {

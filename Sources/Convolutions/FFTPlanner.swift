@@ -1,5 +1,5 @@
 import CFFTW
-import Synchronization
+import Tensors
 
 /// How much effort FFTW puts into a plan.
 public enum FFTPlanning: String, Sendable, CaseIterable {
@@ -32,7 +32,7 @@ public enum FFTWisdom {
 
 /// The lock around FFTW's planner, the one global state of the package: only execution is thread-safe.
 enum FFTPlanner {
-  private static let lock = Mutex(())
+  private static let lock = Guarded(())
   private static let threadSafe: Void = fftw_make_planner_thread_safe()
 
   static func locked<Result>(_ body: () -> Result) -> Result {

@@ -1,4 +1,3 @@
-import Synchronization
 public import Tensors
 
 #if canImport(Glibc)
@@ -28,7 +27,7 @@ public final class SampleFile: SampleSource {
   private let start: Int
   private let type: NumberType
   private let isBigEndian: Bool
-  private let failure = Mutex<FormatError?>(nil)
+  private let failure = Guarded<FormatError?>(nil)
 
   /// Longest header that is looked at.
   private static let headerLimit = 1 << 16

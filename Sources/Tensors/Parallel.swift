@@ -27,17 +27,21 @@ public enum Parallel {
       for index in 0..<chunks { body(index, index * chunk..<min(count, (index + 1) * chunk)) }
       return
     }
+    // Its orderings say again what waiting for all implies, for thread sanitizers that do not see into Dispatch: what was
+    // written before the loop is seen by all chunks, and what they wrote by the code behind it.
     let next = Atomic<Int>(0)
+    next.store(0, ordering: .releasing)
     withoutActuallyEscaping(body) { body in
       // The closure is only called before `concurrentPerform` returns.
       nonisolated(unsafe) let body = body
       DispatchQueue.concurrentPerform(iterations: workers) { _ in
         while true {
-          let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          let index = next.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
           guard index < chunks else { return }
           body(index, index * chunk..<min(count, (index + 1) * chunk))
         }
       }
     }
+    _ = next.load(ordering: .acquiring)
   }
 }

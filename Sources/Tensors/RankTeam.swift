@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Rank 0 and the ranks that serve it.
 ///
 /// Rank 0 runs the whole program. The others wait for calls: each goes to an object that rank 0 made there before, such as a share of
@@ -8,7 +6,7 @@ import Synchronization
 package final class RankTeam: Sendable {
   /// All ranks, seen from rank 0.
   package let ranks: any Ranks
-  private let state = Mutex<(next: Int, released: [Int])>((1, []))
+  private let state = Guarded<(next: Int, released: [Int])>((1, []))
 
   /// Where a call goes that ends the service.
   static let dismissal = 0
