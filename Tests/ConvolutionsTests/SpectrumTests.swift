@@ -1,6 +1,5 @@
 import Convolutions
 import Dispatch
-import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -39,7 +38,7 @@ import Testing
   }
 
   @Test func layersMayBePlannedFromEightThreadsAtOnce() throws {
-    let worst = Mutex(0.0)
+    let worst = Guarded(0.0)
     DispatchQueue.concurrentPerform(iterations: 8) { thread in
       for round in 0..<6 {
         var distance = Double.infinity

@@ -1,4 +1,3 @@
-import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -76,8 +75,8 @@ import Testing
 
   @Test(arguments: [0, 1, 7, 64, 1000], [1, 3, 8])
   func chunksCoverEveryItemOnce(count: Int, threads: Int) {
-    let visits = Mutex([Int](repeating: 0, count: count))
-    let ranges = Mutex<[Int: Range<Int>]>([:])
+    let visits = Guarded([Int](repeating: 0, count: count))
+    let ranges = Guarded<[Int: Range<Int>]>([:])
     Parallel.forEachChunk(of: count, chunk: 7, threads: threads) { index, range in
       visits.withLock { visits in for i in range { visits[i] += 1 } }
       ranges.withLock { $0[index] = range }

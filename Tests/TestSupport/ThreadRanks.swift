@@ -1,6 +1,5 @@
 import Dispatch
 import Foundation
-import Synchronization
 package import Tensors
 
 /// Ranks that are threads of this process, with a queue of messages between every two.
@@ -14,9 +13,9 @@ package struct ThreadRanks: Ranks {
 
   /// Messages from one rank to another, in order.
   private final class Queue: Sendable {
-    private let messages = Mutex<[[Double]]>([])
+    private let messages = Guarded<[[Double]]>([])
     private let arrived = DispatchSemaphore(value: 0)
-    private let sent = Mutex(0)
+    private let sent = Guarded(0)
 
     var sentCount: Int { sent.withLock { $0 } }
 
@@ -60,7 +59,7 @@ package struct ThreadRanks: Ranks {
   package static func onAll<Value: Sendable>(
     _ count: Int, _ body: @escaping @Sendable (ThreadRanks) -> Value
   ) -> [Value] {
-    let results = Mutex<[Int: Value]>([:])
+    let results = Guarded<[Int: Value]>([:])
     let done = DispatchGroup()
     withExtendedLifetime(results) {
       let keep: @Sendable (Int, Value) -> Void = { index, value in
@@ -114,7 +113,7 @@ package struct ThreadRanks: Ranks {
 
   /// Numbers that threads add.
   private final class Counts: Sendable {
-    private let counts = Mutex<[Int]>([])
+    private let counts = Guarded<[Int]>([])
     var all: [Int] { counts.withLock { $0 } }
     func add(_ count: Int) { counts.withLock { $0.append(count) } }
   }
