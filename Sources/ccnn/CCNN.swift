@@ -42,8 +42,13 @@ struct CCNN: ParsableCommand {
   /// Parsing the tree of all commands looks at the options of this one twice more, which takes a tenth of a small run. It
   /// says the same of options that go together, and alone knows what to say of others.
   private static func named(_ words: [String]) -> (any ParsableCommand)? {
-    let type = configuration.subcommands.first { $0.configuration.commandName == words[1] }
-    return try? type?.parseAsRoot(Array(words.dropFirst(2)))
+    let commands = configuration.subcommands
+    guard let type = commands.first(where: { $0.configuration.commandName == words[1] }),
+      let command = try? type.parseAsRoot(Array(words.dropFirst(2))),
+      // Help would show the name of the command without that of the tool.
+      Swift.type(of: command) == type
+    else { return nil }
+    return command
   }
 
   /// Refuses a first word that is no command, naming the nearest one.
