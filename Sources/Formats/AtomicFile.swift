@@ -81,15 +81,8 @@ public enum AtomicFile {
   }
 
   private static func writeAll(_ descriptor: Int32, _ bytes: [UInt8], _ path: String) throws {
-    try bytes.withUnsafeBytes { buffer in
-      var rest = buffer[...]
-      while !rest.isEmpty {
-        let chunk = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
-        let written = systemWrite(descriptor, chunk.baseAddress, chunk.count)
-        if written < 0 && errno == EINTR { continue }
-        guard written > 0 else { throw unwritable(path, errorText(errno)) }
-        rest = rest.dropFirst(written)
-      }
+    if let code = FileBytes.writeAll(bytes, to: descriptor) {
+      throw unwritable(path, errorText(code))
     }
   }
 
@@ -107,9 +100,4 @@ public enum AtomicFile {
       kind: .unwritable, path: path, expected: "a place to write a file", found: found,
       advice: "Check that the folder exists, is writable and has space.")
   }
-}
-
-/// `write(2)`, under a name that `AtomicFile.write` does not hide.
-private func systemWrite(_ descriptor: Int32, _ source: UnsafeRawPointer?, _ count: Int) -> Int {
-  write(descriptor, source, count)
 }

@@ -99,6 +99,26 @@ package enum FileBytes {
       found: errorText(code), advice: "Choose another one.")
   }
 
+  /// Writes all bytes to an open file.
+  ///
+  /// - Parameters:
+  ///   - bytes: What to write.
+  ///   - descriptor: The file.
+  /// - Returns: The error number of the system where not all could be written; nil where all were.
+  package static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
+    bytes.withUnsafeBytes { buffer in
+      var rest = buffer[...]
+      while !rest.isEmpty {
+        let chunk = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
+        let written = write(descriptor, chunk.baseAddress, chunk.count)
+        if written < 0 && errno == EINTR { continue }
+        guard written > 0 else { return errno }
+        rest = rest.dropFirst(written)
+      }
+      return nil
+    }
+  }
+
   /// The names in a folder that do not start with a dot, in order of their bytes.
   static func names(inFolder path: String) throws -> [String] {
     guard let folder = opendir(path) else { throw unreadable(path, errorText(errno)) }

@@ -105,9 +105,12 @@ struct BenchCommand: ParsableCommand {
 
   /// Runs a program in place of this one, so that signals and exit code are its own.
   private func become(_ program: String, _ words: [String]) throws {
-    withWords([program] + words) { _ = execv(program, $0) }
+    let code = withWords([program] + words) { arguments in
+      execv(program, arguments)
+      return errno
+    }
     throw InputError(
-      .access, program, expected: "a program that runs", found: String(cString: strerror(errno)),
+      .access, program, expected: "a program that runs", found: String(cString: strerror(code)),
       advice: "Remove the folder .build beside Package.swift there and try again.")
   }
 }

@@ -94,15 +94,8 @@ final class CellFile {
   }
 
   private func write(_ bytes: [UInt8]) throws {
-    try bytes.withUnsafeBytes { bytes in
-      var rest = bytes[...]
-      while !rest.isEmpty {
-        let chunk = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
-        let written = systemWrite(descriptor, chunk.baseAddress, chunk.count)
-        if written < 0 && errno == EINTR { continue }
-        try require(written > 0)
-        rest = rest.dropFirst(written)
-      }
+    if let code = FileBytes.writeAll(bytes, to: descriptor) {
+      throw Self.failure(partial, errorText(code))
     }
   }
 
@@ -138,9 +131,4 @@ final class CellFile {
       .access, path, expected: "a file that can be written", found: found,
       advice: "Check folder and space; remove the checkpoint to start anew.")
   }
-}
-
-/// `write(2)`, under a name that `CellFile.write` does not hide.
-private func systemWrite(_ descriptor: Int32, _ source: UnsafeRawPointer?, _ count: Int) -> Int {
-  write(descriptor, source, count)
 }
