@@ -13,7 +13,7 @@ package struct BenchmarkOptions: Equatable, Sendable {
   package var markdown: String?
   /// Folder for the charts of the results page.
   package var figures: String?
-  /// Where to write thresholds made of this run.
+  /// Where to write the committed thresholds, raised where this run needs more.
   package var thresholds: String?
 
   /// The options of `Scaling all`.

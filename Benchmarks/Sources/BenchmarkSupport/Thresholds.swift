@@ -26,8 +26,8 @@ package struct Thresholds: Equatable, Sendable {
     package init() {}
   }
 
-  /// What a measured counter is multiplied by for its threshold: other processors round otherwise, and searches branch
-  /// otherwise.
+  /// What a measured counter is multiplied by for its threshold: a counter is the same in every run with the same
+  /// kernels of OpenBLAS, but kernels for other processors round otherwise, and searches branch otherwise.
   package static let slack = 1.5
   private static let header = "group,name,value,counter,threshold"
 
@@ -66,9 +66,9 @@ package struct Thresholds: Equatable, Sendable {
     }
   }
 
-  /// These thresholds, and others where they have none.
+  /// The larger thresholds of both, so that they hold for the kernels of both runs.
   package func merging(_ others: Thresholds) -> Thresholds {
-    Thresholds(limits.merging(others.limits) { own, _ in own })
+    Thresholds(limits.merging(others.limits, uniquingKeysWith: max))
   }
 
   /// The thresholds as a file, sorted.

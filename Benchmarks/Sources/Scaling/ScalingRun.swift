@@ -58,7 +58,7 @@ struct ScalingRun {
         try BenchmarkOptions.write(try figure.chart.svg(), to: "\(folder)/\(figure.file)")
       }
     }
-    // Thresholds of what was not measured stay.
+    // A run on another kind of processor raises thresholds; delete lines of the committed file to lower them.
     try BenchmarkOptions.write(
       Thresholds(measured: report.sweeps).merging(committed).text, to: options.thresholds)
   }
