@@ -1,5 +1,6 @@
 import ConvexPrograms
 import Convolutions
+import Solvers
 import Tensors
 
 /// How much memory training may use, and how it keeps features.
@@ -90,7 +91,11 @@ struct MemoryPlan {
     guard let limit = settings.limit else { return nil }
     let others = fixed - threads * Self.threadBytes + 2 * blockBytes
     let half = (limit - others) / 2
-    let perNeuron = Self.featureCopies * 8 * problem.sampleCount * problem.windowCount
+    let weights = problem.geometry.patchDimension + problem.windowCount * problem.outputCount
+    let values =
+      Self.featureCopies * problem.sampleCount * problem.windowCount
+      + LBFGS().vectorCount * weights
+    let perNeuron = 8 * values
     func scratch(_ m: Int) -> Int { Self.threadBytes + problem.passBytes(filters: m) }
     func fits(_ m: Int) -> Bool { m * perNeuron <= half && scratch(m) <= half }
     guard fits(Self.leastNeurons) else {

@@ -1,6 +1,6 @@
 #if MPI
   import CMessagePassing
-  package import Tensors
+  import Tensors
 
   #if canImport(Glibc)
     import Glibc

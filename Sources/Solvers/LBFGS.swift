@@ -21,6 +21,10 @@ package struct LBFGS: Sendable {
     self.relativeDecrease = relativeDecrease
   }
 
+  /// Vectors of the length of the point that a minimization holds: the pairs kept, and points, gradients and directions of
+  /// the line search.
+  package var vectorCount: Int { 2 * memory + 8 }
+
   /// Where a minimization ended.
   package struct Result {
     package var point: [Double]

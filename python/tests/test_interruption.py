@@ -12,7 +12,10 @@ import pytest
 
 from convexcnn import ConvexCNNRegressor
 
+# A shell that runs the tests in the background lets them ignore the signal, and what they start too.
 LONG = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np
 from convexcnn import ConvexCNNRegressor, _library
 train, returned = _library._LIBRARY.convexcnn_train, []
