@@ -86,7 +86,11 @@ struct AngularSweepRun {
 
   mutating func solve() -> Pricing {
     if let starts = request.starts {
-      for j in 0..<starts.rows { ascent.climb(from: Array(starts.row(j))) }
+      for j in 0..<starts.rows {
+        // Starts only say where to look.
+        if let ending, ending == .interrupted || ending == .timeLimit { break }
+        ascent.climb(from: Array(starts.row(j)))
+      }
     }
     if let ending { return result(ending, bound: correlation.mass) }
     switch correlation.patchDimension {

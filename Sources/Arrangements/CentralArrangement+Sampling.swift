@@ -36,13 +36,14 @@ extension CentralArrangement {
   ///   - pairingOpposites: Whether of each pair of opposite cells only one is taken, that in which the
   ///     first line is active.
   ///   - threads: Upper bound on the threads used.
+  ///   - isStopped: Asked between batches of directions; true ends the search with the cells found so far.
   /// - Returns: The cells in the order found, and the number of directions drawn.
   /// - Precondition: `count >= 0`.
   /// - Complexity: O(`attempts * lines * patchDimension`) time.
   public func sampleCells(
     count: Int, seed: UInt64, strategy: SamplingStrategy = .gaussian,
     maximumAttempts: Int? = nil, droppingInactive: Bool = true, pairingOpposites: Bool = false,
-    threads: Int = Parallel.processorCount
+    threads: Int = Parallel.processorCount, isStopped: @Sendable () -> Bool = { false }
   ) -> CellSample {
     precondition(count >= 0, "sampleCells: expected a count of at least 0, found \(count)")
     let limit = maximumAttempts ?? 50 * count + 1000
@@ -52,7 +53,7 @@ extension CentralArrangement {
     var found: [ActivationPattern: Int] = [:]
     var cells: [Cell] = []
     var attempts = 0
-    while cells.count < count, attempts < limit {
+    while cells.count < count, attempts < limit, !isStopped() {
       // Whole chunks of the directions still needed at least, so small requests stay cheap.
       let needed = (count - cells.count + Self.chunk - 1) / Self.chunk * Self.chunk
       let batch = min(needed, Self.batch, limit - attempts)

@@ -44,7 +44,12 @@ struct ConeSearchRun {
 
   mutating func solve() -> Pricing {
     if let starts = request.starts {
-      for j in 0..<starts.rows { ascent.climb(from: Array(starts.row(j))) }
+      for j in 0..<starts.rows {
+        if let ending = interruption, ending != .nodeLimit {
+          return result(ending, bound: .infinity)
+        }
+        ascent.climb(from: Array(starts.row(j)))
+      }
     }
     if ascent.largestNorm > request.sufficient { return result(.sufficient, bound: .infinity) }
     let roots = ConeSearch.rootCones(dimension: correlation.patchDimension).map {

@@ -124,9 +124,9 @@ enum ExactPrimes {
       while list.fields.count < count {
         if isPrime(candidate) {
           let field = PrimeField(prime: candidate)
-          list.inverses.append(
-            list.fields.map { field.inverse(field.residue(Int64($0.prime))) })
-          list.fields.append(field)
+          let inverses = list.fields.map { field.inverse(field.residue(Int64($0.prime))) }
+          // Into new arrays: others read the old ones without the lock.
+          list = List(fields: list.fields + [field], inverses: list.inverses + [inverses])
         }
         candidate -= 2
       }

@@ -47,6 +47,8 @@ extension CentralArrangement {
   ///   - pairingOpposites: Whether of each pair of opposite cells only one is taken, that in which the
   ///     first line is active.
   ///   - threads: Upper bound on the threads used.
+  ///   - isStopped: Asked between draws, for gates made from patches not at all; true ends the search with the cells
+  ///     found so far.
   /// - Returns: The cells in the order found.
   /// - Throws: `ArrangementError` for uniform cells in more than `CellEnumeration.maximumRank`
   ///   dimensions.
@@ -55,12 +57,12 @@ extension CentralArrangement {
   public func sampleCells(
     by method: SamplingMethod, count: Int, seed: UInt64, patches: Matrix, labels: [Int]? = nil,
     droppingInactive: Bool = true, pairingOpposites: Bool = false,
-    threads: Int = Parallel.processorCount
+    threads: Int = Parallel.processorCount, isStopped: @Sendable () -> Bool = { false }
   ) throws -> CellSample {
     if let strategy = method.strategy {
       return sampleCells(
         count: count, seed: seed, strategy: strategy, droppingInactive: droppingInactive,
-        pairingOpposites: pairingOpposites, threads: threads)
+        pairingOpposites: pairingOpposites, threads: threads, isStopped: isStopped)
     }
     let source: GateSource
     switch method {
@@ -70,7 +72,7 @@ extension CentralArrangement {
     case .uniform, .gaussian, .centered, .differences:
       return try UniformCellSampler(self).sampleCells(
         count: count, seed: seed, droppingInactive: droppingInactive,
-        pairingOpposites: pairingOpposites, threads: threads)
+        pairingOpposites: pairingOpposites, threads: threads, isStopped: isStopped)
     }
     return sampleGates(
       from: source, patches: patches, count: count, seed: seed,

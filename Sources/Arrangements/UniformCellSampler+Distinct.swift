@@ -59,23 +59,27 @@ extension UniformCellSampler {
 
   /// The same with witnesses, without cells too thin to prove one.
   func sampleCells(
-    count: Int, seed: UInt64, droppingInactive: Bool, pairingOpposites: Bool, threads: Int
+    count: Int, seed: UInt64, droppingInactive: Bool, pairingOpposites: Bool, threads: Int,
+    isStopped: @Sendable () -> Bool
   ) throws -> CellSample {
     let inactive = droppingInactive ? arrangement.essential.inactivePattern : nil
     var wanted = count
     while true {
       let found = try sampleDistinct(
-        count: wanted, seed: seed, pairingOpposites: pairingOpposites, threads: threads)
+        count: wanted, seed: seed, pairingOpposites: pairingOpposites, threads: threads,
+        progress: { _, _ in !isStopped() })
       var cells = [Cell?](repeating: nil, count: found.patterns.count)
       cells.withUnsafeMutableBufferPointer { cells in
         // Every cell has its own place.
         nonisolated(unsafe) let cells = cells
         Parallel.forEachChunk(of: cells.count, chunk: 1, threads: threads) { index, _ in
+          guard !isStopped() else { return }
           cells[index] = arrangement.cell(of: found.patterns[index])
         }
       }
       let kept = cells.compactMap { $0 }.filter { $0.pattern != inactive }
-      if kept.count >= count || found.patterns.count < wanted || wanted > 2 * count + 16 {
+      let isDone = kept.count >= count || found.patterns.count < wanted
+      if isDone || wanted > 2 * count + 16 || isStopped() {
         return CellSample(
           cells: Array(kept.prefix(count)), attempts: found.coverage.drawCount,
           isExhaustive: false, coverage: found.coverage)

@@ -44,7 +44,7 @@ extension Certificate {
       : "polynomial network with filters of norm 1, \(freedom), under the penalty lambda sum_j |W_j|_1"
     let proof = "Proven: \(within) of the best \(penalty) (not weight decay on both layers)."
     return verdict == .established
-      ? proof : proof + " The target \(Self.roundedUp(targetGap)) was not reached."
+      ? proof : proof + " \(missedTarget)"
   }
 
   private var reasonForNoBound: String {
@@ -64,9 +64,8 @@ extension Certificate {
   private var exactClaim: String {
     let best = subject == .gated ? "gated network over \(scope)" : "linear network over \(scope)"
     let proof = "Proven: \(within) of the best \(best), \(freedom)."
-    let missed = "The target \(Self.roundedUp(targetGap)) was not reached."
     let limits = "Other cells and ReLU networks are not covered."
-    return [proof, verdict == .established ? nil : missed, subject == .gated ? limits : nil]
+    return [proof, verdict == .established ? nil : missedTarget, subject == .gated ? limits : nil]
       .compactMap { $0 }.joined(separator: " ")
   }
 
@@ -80,22 +79,38 @@ extension Certificate {
       return verdict == .established
         ? "Proven over \(scope): \(within) of the best network with such filters, \(freedom) "
           + "\(evidence).\(beyond)"
-        : "Proven over \(scope): the objective is at most \(ratio) times the optimum of such filters "
-          + "\(evidence).\(beyond) Global optimality is not proven."
+        : "Proven over \(scope): \(distance) the optimum of such filters \(evidence).\(beyond) \(unproven)"
     }
     if case .givenCells = scope {
       let proof =
         verdict == .established
         ? "\(within) of the best ReLU network with filters in these cells"
-        : "the objective is at most \(ratio) times that of the best ReLU network with filters in these cells"
-      return "Proven over \(scope): \(proof), \(freedom) \(evidence). "
+        : "\(distance) \(isClose ? "" : "that of ")the best ReLU network with filters in these cells"
+      let missed = verdict != .established && isClose ? " \(missedTarget)" : ""
+      return "Proven over \(scope): \(proof), \(freedom) \(evidence).\(missed) "
         + "Other cells are not covered; global optimality is not proven."
     }
     if verdict == .established {
       return "Proven over \(scope): \(within) of the global optimum, \(freedom) \(evidence)."
     }
-    return "Proven over \(scope): the objective is at most \(ratio) times the global optimum "
-      + "\(evidence). Global optimality is not proven."
+    return "Proven over \(scope): \(distance) the global optimum \(evidence). \(unproven)"
+  }
+
+  /// Whether the factor is so near 1 that a few digits of it say less than the relative gap.
+  private var isClose: Bool { objective < 1.01 * lowerBound }
+
+  /// How far from an optimum a network is that missed the target.
+  private var distance: String {
+    isClose ? "\(within) of" : "the objective is at most \(ratio) times"
+  }
+
+  private var missedTarget: String { "The target \(Self.roundedUp(targetGap)) was not reached." }
+
+  /// What is not proven about a network that missed the target.
+  private var unproven: String {
+    isClose
+      ? "\(missedTarget) Global optimality to that gap is not proven."
+      : "Global optimality is not proven."
   }
 
   /// `objective / lowerBound`, rounded up to three digits or so.

@@ -115,7 +115,7 @@ public struct EvenOddForm: Sendable {
         place: "second network, \(what)", expected: x, found: y,
         advice: "Only networks that differ in their weights are compared.")
     }
-    try require("geometry", "\(network.geometry)", "\(other.geometry)")
+    try require("geometry", network.geometry.words, other.geometry.words)
     try require("pooling", "\(network.pooling)", "\(other.pooling)")
     try require("activation", network.activation.rawValue, other.activation.rawValue)
     try require("outputs", "\(network.outputCount)", "\(other.outputCount)")

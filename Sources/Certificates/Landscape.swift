@@ -97,7 +97,8 @@ public struct Landscape: Sendable {
     case .curvature:
       let value = Float((point.curvature?.smallestEigenvalue ?? 0) / certificate.lambda)
       return "no positive curvature is proven (smallest eigenvalue \(value) lambda)"
-    case .noWeights: return "there are no neurons"
+    case .noWeights:
+      return point.neuronCount == 0 ? "there are no neurons" : "no neuron has weights to vary"
     case .kink: return nil
     }
   }

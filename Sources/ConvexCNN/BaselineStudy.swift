@@ -26,7 +26,8 @@ public struct BaselineStudy: Sendable, Equatable, Codable {
     public let trainAccuracy: Finite
     /// Share of held-out samples classified correctly; null without any.
     public let testAccuracy: Finite
-    /// How the run ended.
+    /// How the run ended; `diverged` where its objective is not finite, or above both its start and the network without
+    /// neurons.
     public let status: String
     /// Wall-clock seconds.
     public let seconds: Double
@@ -34,6 +35,9 @@ public struct BaselineStudy: Sendable, Equatable, Codable {
     public var curvature = Nullable<CurvatureStatistics>(nil)
     /// The same with the neurons left out that each step left out; null without dropout.
     public var maskedCurvature = Nullable<CurvatureStatistics>(nil)
+
+    /// Whether the run diverged, so that its network is of no use.
+    public var isDiverged: Bool { status == SolveStatus.diverged.rawValue }
   }
 
   /// Version of these keys.
@@ -58,9 +62,9 @@ public struct BaselineStudy: Sendable, Equatable, Codable {
   public let lambda: Finite
   /// Smallest strength whose solution is zero; for ReLU a lower bound of it found by ascent.
   public let lambdaMax: Finite
-  /// Smallest objective of all runs.
+  /// Smallest objective of the runs that did not diverge; null when all did.
   public let best: Finite
-  /// Median objective of all runs.
+  /// Median objective of the runs that did not diverge; null when all did.
   public let median: Finite
   /// The runs in the order of their seeds.
   public let runs: [Run]
@@ -95,17 +99,19 @@ extension Trainer {
   ///   - measuresCurvature: Whether to follow second derivatives along every step of Adam, SGD or gradient descent, for
   ///     ReLU with linear pooling.
   ///   - observer: Receives the trace of each run with its seed.
-  /// - Returns: All runs, and the model of the best.
+  /// - Returns: All runs, and the model of the best that did not diverge, nil when all did. Runs that diverged are not
+  ///   certified.
   /// - Throws: As `train`; `Interrupted` when the caller asked to stop.
   public func baseline(
     on data: Dataset, settings: Baseline.Settings, seedCount: Int, certifies: Bool = false,
     reference: Model? = nil, measuresCurvature: Bool = false,
     observer: (UInt64, TraceRow) -> Void = { _, _ in }
-  ) throws -> (study: BaselineStudy, best: Model) {
+  ) throws -> (study: BaselineStudy, best: Model?) {
     let task = try PreparedTask(configuration, data.train, threads)
     try reference.map { try requireSameArchitecture($0, task, option: "--reference") }
-    let cells = try task.cells(configuration)
+    let cells = try task.cells(configuration, limits: gateLimits)
     let problem = task.problem(lambda: cells.lambda)
+    let empty = problem.objective(of: try problem.emptyNetwork()).total
     var runs: [BaselineStudy.Run] = []
     var models: [Model] = []
     let clock = PhaseClock()
@@ -133,21 +139,17 @@ extension Trainer {
       runs[runs.count - 1].curvature = Nullable(monitor?.statistics)
       runs[runs.count - 1].maskedCurvature = Nullable(monitor?.maskedStatistics)
     }
-    let ranked = runs.indices.filter { runs[$0].objective.value != nil }
+    let ranked = runs.indices.filter { !runs[$0].isDiverged }
       .sorted { (runs[$0].objective.value ?? 0) < (runs[$1].objective.value ?? 0) }
-    guard let best = ranked.first else {
-      throw InputError(
-        .data, "baseline", expected: "a run with a finite objective", found: "none",
-        advice: "Lower --learning-rate.")
-    }
-    guard certifies else { return (study(settings, cells, runs), models[best]) }
+    guard let best = ranked.first else { return (study(settings, cells, runs, empty: empty), nil) }
+    guard certifies else { return (study(settings, cells, runs, empty: empty), models[best]) }
     let watch = PhaseClock()
     let networks = (reference.map { [$0.network] } ?? []) + ranked.map { models[$0].network }
     let certificates = Array(
       try certificates(of: networks, task, cells, effort: effort(after: clock.total))
         .suffix(ranked.count))
     for (i, certificate) in zip(ranked, certificates) { runs[i].record(certificate) }
-    var result = study(settings, cells, runs)
+    var result = study(settings, cells, runs, empty: empty)
     result.record(certificates[0], seconds: watch.total)
     return (result, models[best].with(certificate: certificates[0]))
   }
@@ -187,20 +189,26 @@ extension Trainer {
   private func summary(
     _ run: Baseline.Result, _ seed: UInt64, _ seconds: Double, _ model: Model, _ data: Dataset
   ) throws -> BaselineStudy.Run {
-    let train = try model.evaluation(on: data.train, backend: .im2col, threads: threads)
-    let test = try data.test.map {
-      try model.evaluation(on: $0, backend: .im2col, threads: threads)
+    // A network that is not finite predicts nothing.
+    let isFinite = run.objective.total.isFinite
+    let parts: [LabeledDataset?] = isFinite ? [data.train, data.test] : [nil, nil]
+    let evaluations = try parts.map { part in
+      try part.map { try model.evaluation(on: $0, backend: .im2col, threads: threads) }
     }
     return BaselineStudy.Run(
-      seed: seed, objective: Finite(run.objective.total), loss: Finite(run.objective.loss),
-      neuronCount: run.network.neuronCount, trainAccuracy: train.accuracy,
-      testAccuracy: test?.accuracy ?? Finite(nil), status: run.status.rawValue, seconds: seconds)
+      seed: seed, objective: Finite(run.objective.total),
+      claim: run.status == .diverged
+        ? "Nothing proven: the run diverged." : BaselineStudy.nothingProven,
+      loss: Finite(run.objective.loss), neuronCount: run.network.neuronCount,
+      trainAccuracy: evaluations[0]?.accuracy ?? Finite(nil),
+      testAccuracy: evaluations[1]?.accuracy ?? Finite(nil), status: run.status.rawValue,
+      seconds: seconds)
   }
 
   private func study(
-    _ settings: Baseline.Settings, _ cells: CellPlan, _ runs: [BaselineStudy.Run]
+    _ settings: Baseline.Settings, _ cells: CellPlan, _ runs: [BaselineStudy.Run], empty: Double
   ) -> BaselineStudy {
-    let sorted = runs.compactMap(\.objective.value).sorted()
+    let sorted = runs.filter { !$0.isDiverged }.compactMap(\.objective.value).sorted()
     let middle = sorted.count / 2
     let median =
       sorted.isEmpty
@@ -210,7 +218,8 @@ extension Trainer {
       batchSize: Finite(settings.batchSize.map(Double.init)), learningRate: settings.learningRate,
       momentum: settings.momentum, dropout: settings.dropout, lambda: Finite(cells.lambda),
       lambdaMax: Finite(cells.lambdaMax), best: Finite(sorted.first), median: Finite(median),
-      runs: runs, model: configuration)
+      runs: runs, claim: BaselineStudy.claim(best: sorted.first, empty: empty),
+      model: configuration)
   }
 }
 
@@ -226,6 +235,17 @@ extension BaselineStudy.Run {
 }
 
 extension BaselineStudy {
+  /// What is said about the best objective of runs that were not certified, beside that of the network without neurons.
+  fileprivate static func claim(best: Double?, empty: Double) -> String {
+    guard let best else {
+      return "Nothing proven: every run diverged, so there is no network. Lower the learning rate."
+    }
+    return best <= empty * (1 + 1e-9)
+      ? nothingProven
+      : nothingProven
+        + " The best run ended above the objective \(Float(empty)) of the network without neurons."
+  }
+
   /// Takes over what the certificate of the best run says.
   fileprivate mutating func record(_ certificate: Certificate, seconds: Double) {
     lowerBound = Finite(certificate.lowerBound)

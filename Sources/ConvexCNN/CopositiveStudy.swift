@@ -65,7 +65,7 @@ extension Trainer {
   /// Trains a network and compares it with the copositive program's relaxations over all cells.
   ///
   /// The relaxation starts at the trained network. Where it leaves more than the gap asked for and some cones have more
-  /// than four facets, these are cut, and the relaxation is solved again.
+  /// than four facets, these are cut, and the relaxation is solved again while there is time.
   ///
   /// - Parameters:
   ///   - data: Training samples, and held-out ones that are only evaluated.
@@ -102,13 +102,15 @@ extension Trainer {
         program, network: model.network, limits: limits,
         observer: observer)
     }
+    if isInterrupted() { throw Interrupted(phase: "copositive") }
     let whole = program
     if let proof {
       try phases.time("multipliers") {
         try proof(.of(relaxed, whole, model.network, images: task.images))
       }
     }
-    if !program.isExact, objective - relaxed.lowerBound > configuration.gap * objective {
+    let isOpen = objective - relaxed.lowerBound > configuration.gap * objective
+    if !program.isExact, isOpen, phases.total < maximumSeconds {
       let parts = phases.time("split") { program.splittingCones() }
       if parts.cones.count > program.cones.count {
         limits = solverLimits(after: phases.total)
@@ -120,9 +122,7 @@ extension Trainer {
         if second.lowerBound >= relaxed.lowerBound { (program, relaxed) = (parts, second) }
       }
     }
-    if nuclear.status == .interrupted || relaxed.status == .interrupted {
-      throw Interrupted(phase: "copositive")
-    }
+    if isInterrupted() { throw Interrupted(phase: "copositive") }
     var study = CopositiveStudy(
       nuclear: .init(nuclear.lowerBound, nuclear.objective, nuclear.status.rawValue),
       relaxed: .init(relaxed.lowerBound, relaxed.objective, relaxed.status.rawValue),

@@ -36,7 +36,8 @@ public struct DatasetLoader: Sendable {
   ///   - labelPath: A path of labels; nil when the images come with theirs.
   ///   - kind: What images and labels must be like, nil for training data.
   ///   - labelOption: Option that names the labels, for the message when there are none.
-  /// - Returns: Batch and labels of equal length; unsigned bytes scaled to 0...1.
+  /// - Returns: Batch and labels of equal length; unsigned bytes scaled to 0...1. Classes of a folder are told by the names of
+  ///   its sub-folders.
   /// - Throws: `FormatError` when a file is damaged, `InputError` when the data are wrong or do not go together.
   public func load(
     images path: String, labels labelPath: String?, like kind: SampleKind? = nil,
@@ -45,12 +46,34 @@ public struct DatasetLoader: Sendable {
     let source = try ImageSource.read(path)
     let batch = try batch(of: source.images, path: path)
     try kind?.check(batch, place: path)
+    let own = labelPath == nil ? try Self.labels(of: source, path: path, like: kind) : nil
     let labels = try labels(
-      labelPath, within: source.labels, images: path, count: batch.shape[0], like: kind,
-      option: labelOption)
+      labelPath, within: own, images: path, count: batch.shape[0], like: kind, option: labelOption)
     return LabeledDataset(
       name: path, images: batch, isSignal: isSignal, labels: labels,
       classNames: kind?.classNames ?? source.classNames ?? labels.defaultClassNames)
+  }
+
+  /// The labels that come with images; sub-folders have the numbers of the classes of their names.
+  private static func labels(
+    of source: (images: ArrayFile, labels: [Int]?, classNames: [String]?), path: String,
+    like kind: SampleKind?
+  ) throws -> [Int]? {
+    guard let labels = source.labels, let names = source.classNames, let kind,
+      !kind.classNames.isEmpty
+    else { return source.labels }
+    let numbers = try names.map { name in
+      guard let number = kind.classNames.firstIndex(of: name) else {
+        let known = kind.classNames.prefix(10).joined(separator: ", ")
+        throw InputError(
+          .data, "\(path)/\(name)",
+          expected: "the name of a class that was trained (\(known)"
+            + (kind.classNames.count > 10 ? ", ...)" : ")"),
+          found: "\"\(name)\"", advice: "Rename the folder, or leave it out.")
+      }
+      return number
+    }
+    return labels.map { numbers[$0] }
   }
 
   /// The labels of some images, from a file or from that of the images.

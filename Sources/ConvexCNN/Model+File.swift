@@ -80,7 +80,11 @@ extension Model {
   ///   metadata is missing, not finite or of another shape than the flags say, and for samples of more than `2^24`
   ///   positions or more than `2^20` channels or outputs, which a small file could claim.
   public init(contentsOf path: String) throws {
-    try self.init(ModelReader(path: path, file: try Safetensors.read(path)))
+    var reader = ModelReader(path: path, file: try Safetensors.read(path))
+    if reader.file.metadata["ccnn.schema"] == nil, reader.file["conv.weight"] != nil {
+      reader.advice = "These are weights without a model; make one of them with ccnn import."
+    }
+    try self.init(reader)
   }
 
   private init(_ reader: ModelReader) throws {

@@ -94,7 +94,7 @@ extension TrainingConfiguration {
   ///
   /// - Parameter shape: Shape `[channels, height, width]` of one sample.
   /// - Returns: The geometry.
-  /// - Throws: `GeometryError` when the filter does not fit.
+  /// - Throws: `InputError` when the filter does not fit.
   public func geometry(on shape: [Int]) throws -> PatchGeometry {
     let padding = PatchGeometry.Padding(rawValue: padding) ?? .valid
     if filter.isSignal {
@@ -103,12 +103,37 @@ extension TrainingConfiguration {
           .data, "--filter \(filter.rawValue)", expected: "signals", found: "images of \(shape)",
           advice: "Give the height and width of filters, for example 3x3.")
       }
-      return try PatchGeometry(
-        channels: shape[0], length: shape[2], filterLength: filter.width, stride: stride,
-        padding: padding, hasBias: bias)
+      return try filter.fitting {
+        try PatchGeometry(
+          channels: shape[0], length: shape[2], filterLength: filter.width, stride: stride,
+          padding: padding, hasBias: bias)
+      }
     }
-    return try PatchGeometry(
-      channels: shape[0], imageHeight: shape[1], imageWidth: shape[2], filterHeight: filter.height,
-      filterWidth: filter.width, stride: stride, padding: padding, hasBias: bias)
+    return try filter.fitting {
+      try PatchGeometry(
+        channels: shape[0], imageHeight: shape[1], imageWidth: shape[2],
+        filterHeight: filter.height, filterWidth: filter.width, stride: stride, padding: padding,
+        hasBias: bias)
+    }
+  }
+}
+
+extension FilterSize {
+  /// A geometry with this filter; where no filter fits, the error names the option.
+  ///
+  /// - Parameter geometry: Makes the geometry.
+  /// - Returns: The geometry.
+  /// - Throws: `InputError` when the filter does not fit, else as the closure.
+  package func fitting(_ geometry: () throws -> PatchGeometry) throws -> PatchGeometry {
+    do {
+      return try geometry()
+    } catch let error as GeometryError {
+      guard case .filterLargerThanImage(_, let image, _) = error.reason else { throw error }
+      throw InputError(
+        .data, "--filter \(rawValue)",
+        expected: "a filter within "
+          + (isSignal ? "signals of length \(image[1])" : "images of \(image[0])x\(image[1])"),
+        found: "a larger one", advice: "Use a smaller filter.")
+    }
   }
 }

@@ -19,7 +19,7 @@ package struct PathRun {
     var flags = trainer.configuration
     flags.strength = .ratio(1)
     task = try PreparedTask(flags, data, trainer.threads, team: trainer.team)
-    cells = try task.cells(flags)
+    cells = try Self.cells(of: task, flags, limits: trainer.gateLimits)
     var settings = CellGeneration.Settings(
       seed: flags.seed, starts: 24, polishIterations: 40, isContinuation: true)
     if let maximum = flags.maximumCells { settings.maximumNeurons = maximum }
@@ -28,6 +28,19 @@ package struct PathRun {
       RegularizationPath(
         problem: task.problem(lambda: cells.lambdaMax), program: cells.program, settings: settings)
     )
+  }
+
+  /// The cells of a path, whose strengths are no option that could be given instead.
+  private static func cells(
+    of task: PreparedTask, _ flags: TrainingConfiguration, limits: SolveLimits
+  ) throws -> CellPlan {
+    do {
+      return try task.cells(flags, limits: limits)
+    } catch let error as InputError where error.place == "lambdaMax" {
+      throw InputError(
+        error.kind, error.place, expected: error.expected, found: error.found,
+        advice: "The labels do not depend on the samples; check the data.")
+    }
   }
 
   /// Gap that solvers aim at: for ReLU a fifth of it, by estimate.

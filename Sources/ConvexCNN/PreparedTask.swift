@@ -88,13 +88,17 @@ struct PreparedTask {
   /// - Parameters:
   ///   - configuration: The model flags.
   ///   - given: Gates of a trained model; sampled ones otherwise.
+  ///   - limits: Time and interruption of choosing gates.
   /// - Returns: The plan, with a positive strength.
-  /// - Throws: `InputError` when there are fewer cells than asked for or labels say nothing.
-  func cells(_ configuration: TrainingConfiguration, gates given: Matrix? = nil) throws -> CellPlan
-  {
+  /// - Throws: `InputError` when there are fewer cells than asked for or labels say nothing, `Trainer.Interrupted` when the
+  ///   caller asked to stop.
+  func cells(
+    _ configuration: TrainingConfiguration, gates given: Matrix? = nil,
+    limits: SolveLimits = SolveLimits()
+  ) throws -> CellPlan {
     var gates = given
     if case .sample(let count) = configuration.cells, configuration.activation == .gated {
-      gates = try given ?? sampledGates(count, configuration)
+      gates = try given ?? sampledGates(count, configuration, limits: limits)
     }
     let program: GatedProgram? =
       switch configuration.activation {
@@ -109,7 +113,7 @@ struct PreparedTask {
     }
     var cellGates: Matrix?
     if case .sample(let count) = configuration.cells, configuration.activation == .relu {
-      cellGates = try sampledGates(count, configuration)
+      cellGates = try sampledGates(count, configuration, limits: limits)
     }
     let all =
       if let cellGates {
@@ -176,9 +180,22 @@ struct PreparedTask {
   ///
   /// - Throws: `InputError` when the network has several outputs or windows, or there are too many cells.
   private func allCells(most count: Int?) throws -> ConeProgram {
+    try Self.refusingAllCells {
+      try ConeProgram(problem: base, maximumCells: count ?? ConeProgram.defaultMaximumCells)
+    }
+  }
+
+  /// Refuses what `allCells(most:)` refuses, without making the program.
+  func requireAllCells(most count: Int?) throws {
+    try Self.refusingAllCells {
+      try ConeProgram.requireAllCells(
+        of: base, maximumCells: count ?? ConeProgram.defaultMaximumCells)
+    }
+  }
+
+  private static func refusingAllCells<Value>(_ work: () throws -> Value) throws -> Value {
     do {
-      return try count.map { try ConeProgram(problem: base, maximumCells: $0) }
-        ?? ConeProgram(problem: base)
+      return try work()
     } catch let error as ProgramError {
       throw InputError(
         .usage, "--cells all", expected: error.expected, found: error.found, advice: error.advice)

@@ -34,7 +34,7 @@ extension Trainer {
     let cells = try phases.time("lambda") {
       let gates = try gateCount(of: configuration).map { count in
         flags.gateSamples = plan.gateSampleCount(task.geometry, samples: data.train.sampleCount)
-        return try task.gates(count, flags)
+        return try task.gates(count, flags, limits: gateLimits)
       }
       return try task.cells(
         flags, gates: gates, storage: choice.storage, blockBytes: plan.blockBytes)
@@ -137,7 +137,9 @@ struct StreamedTask {
   }
 
   /// Gates chosen as the flags say, from the patches of all samples or of `gateSamples` of them.
-  func gates(_ count: Int, _ configuration: TrainingConfiguration) throws -> Matrix {
+  func gates(
+    _ count: Int, _ configuration: TrainingConfiguration, limits: SolveLimits
+  ) throws -> Matrix {
     var (chosen, labels): (any SampleSource, Labels) = (source, labels)
     if let some = configuration.gateSamples {
       var generator = SeededGenerator(seed: configuration.seed &+ 0x6761_7465)
@@ -147,7 +149,7 @@ struct StreamedTask {
     let images = chosen.batch(0..<chosen.sampleCount)
     return try labels.sampledGates(
       count, configuration, from: PatchSet(images: images, geometry: geometry).patches,
-      threads: base.threads)
+      threads: base.threads, limits: limits)
   }
 
   /// The program and strength of the flags over given gates.

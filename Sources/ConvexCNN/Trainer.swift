@@ -71,13 +71,10 @@ public struct Trainer: Sendable {
     let task = try phases.time("prepare") {
       try PreparedTask(configuration, data.train, threads, team: team)
     }
-    try start.map { try requireSameArchitecture($0, task) }
-    if start != nil, task.subspace != nil {
-      throw InputError(
-        .usage, "--start", expected: "no value together with --filter-rank", found: "a model",
-        advice: "Train the restricted network anew.")
+    try requireStart(start, task)
+    let cells = try phases.time("lambda") {
+      try task.cells(configuration, limits: gateLimits)
     }
-    let cells = try phases.time("lambda") { try task.cells(configuration) }
     try start.map { try requireSameGates($0, cells) }
     let problem = task.problem(lambda: cells.lambda)
     try requireUninterrupted("lambda")
@@ -123,8 +120,24 @@ public struct Trainer: Sendable {
     return (model, result)
   }
 
+  /// Limits of choosing gates, which takes a second at least: without gates there is nothing to solve.
+  var gateLimits: SolveLimits {
+    SolveLimits(seconds: max(1, maximumSeconds), isInterrupted: isInterrupted)
+  }
+
   func requireUninterrupted(_ phase: String) throws {
     if isInterrupted() { throw Interrupted(phase: phase) }
+  }
+
+  /// Refuses a start that does not go together with the flags and the data.
+  func requireStart(_ start: Model?, _ task: PreparedTask) throws {
+    guard let start else { return }
+    try requireSameArchitecture(start, task)
+    guard task.subspace == nil else {
+      throw InputError(
+        .usage, "--start", expected: "no value together with --filter-rank", found: "a model",
+        advice: "Train the restricted network anew.")
+    }
   }
 
   func requireSameArchitecture(

@@ -80,6 +80,7 @@ final class TrainingCheckpoint {
       loss: problem.loss.name, samples: problem.sampleCount, data: print.text,
       features: program?.storage.rawValue,
       start: start == nil ? "" : startPrint.text)
+    try Self.requireFolder(folder)
     do {
       try FileBytes.makeFolder(folder)
     } catch let error as FormatError {
@@ -87,6 +88,14 @@ final class TrainingCheckpoint {
         .access, "--checkpoint \(folder)", expected: error.expected, found: error.found,
         advice: error.advice)
     }
+  }
+
+  /// Refuses a path that names something else than a folder.
+  static func requireFolder(_ folder: String) throws {
+    guard FileBytes.exists(folder), !FileBytes.isFolder(folder) else { return }
+    throw InputError(
+      .access, "--checkpoint \(folder)", expected: "a folder, or no file of this name",
+      found: "a file", advice: "Choose another one.")
   }
 
   private var path: String { "\(folder)/checkpoint.safetensors" }

@@ -83,12 +83,20 @@ public struct TrainingForecast: Sendable, Equatable, Encodable {
 extension Trainer {
   /// Says what training on data would work on, after all checks of flags and data, without solving anything.
   ///
-  /// - Parameter data: Samples to train on.
+  /// - Parameters:
+  ///   - data: Samples to train on.
+  ///   - start: Model to start from.
   /// - Returns: Sizes, memory and a bound on the number of cells.
   /// - Throws: As `train(on:from:observer:)` before it solves.
-  /// - Complexity: A pass over the images, and one over the patches with `--filter-rank`.
-  public func forecast(on data: LabeledDataset) throws -> TrainingForecast {
+  /// - Complexity: A pass over the images, one over the patches with `--filter-rank` and sampled cells, and listing the cells
+  ///   with `--cells all`.
+  public func forecast(
+    on data: LabeledDataset, from start: Model? = nil
+  ) throws -> TrainingForecast {
     let task = try PreparedTask(configuration, data, threads)
+    try requireStart(start, task)
+    try task.requireCells(configuration)
+    try checkpoint.map(TrainingCheckpoint.requireFolder)
     return TrainingForecast(task.problem(lambda: 0), cells: configuration.cells)
   }
 
@@ -97,13 +105,15 @@ extension Trainer {
   /// - Parameters:
   ///   - data: Training samples, and held-out ones.
   ///   - memory: The limit, and how features are kept.
+  ///   - start: Model to start from.
   /// - Returns: Sizes, a bound on the number of cells, and how the limit is kept; features are counted in double precision.
   /// - Throws: As `train(streaming:memory:from:choosing:observer:)` before it solves.
   /// - Complexity: A pass over the samples where they are standardized.
   public func forecast(
-    streaming data: StreamedData, memory: MemorySettings
+    streaming data: StreamedData, memory: MemorySettings, from start: Model? = nil
   ) throws -> TrainingForecast {
-    let choice = try StreamedChoice(self, data, memory)
+    let choice = try StreamedChoice(self, data, memory, start)
+    try checkpoint.map(TrainingCheckpoint.requireFolder)
     return TrainingForecast(
       choice.task.base, cells: configuration.cells, memoryPlan: choice.words)
   }

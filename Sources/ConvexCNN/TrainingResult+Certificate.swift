@@ -58,11 +58,16 @@ extension SolveStatus {
   public var advice: String {
     switch self {
     case .solved: "the gap asked for was reached"
-    case .converged: "no filter that improves the network was found by ascent; nothing is proven"
+    case .converged:
+      "no filter that improves the network was found by ascent; the gap asked for is not proven, "
+        + "see the claim"
     case .stalled: "progress fell below rounding before the gap was reached; loosen --gap"
     case .iterationLimit: "the iteration limit came first; loosen --gap"
     case .timeLimit: "the time limit came first; raise --max-seconds or loosen --gap"
     case .interrupted: "stopped on request"
+    case .diverged:
+      "the objective is not finite, or above the start and the network without neurons; "
+        + "lower the learning rate"
     }
   }
 }
@@ -108,9 +113,13 @@ extension Model {
         network, gates: gates ?? cellGates, directions: task.subspace?.directions,
         targetGap: targetGap, effort: effort)
     }
+    let isShort = multipliers == nil && effort.method == .sdp && !certificate.isEstablished
     var result = try phases.time("evaluate") {
       try TrainingResult(
-        status: "certified", advice: "the network of the model file was checked, not changed",
+        status: "certified",
+        advice: "the network of the model file was checked, not changed"
+          + (isShort && certificate.bound == .spectral
+            ? "; no sdp bound below the spectral one was found in the time given" : ""),
         certificate: certificate, cells: cells, model: self, data: data, threads: threads,
         backend: backend)
     }

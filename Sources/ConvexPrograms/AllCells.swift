@@ -27,20 +27,9 @@ struct AllCells {
   init(problem: TrainingProblem, maximumCells: Int) throws {
     let (n, h) = (problem.sampleCount, problem.geometry.patchDimension)
     let size = problem.windowCount * h
-    let patches = (0..<n).map { problem.patches(ofSample: $0) }
-    let normals = CellNormals(patches: patches, pooling: problem.poolingMap)
-    let arrangement = try CentralArrangement(normals: normals.rows)
-    let table = try CellTable(CellEnumeration(arrangement), limit: maximumCells)
-    let blocks =
-      normals.isMax
-      ? CellBlocks(table, arrangement.essential, normals) : CellBlocks(separate: table)
-    let bytes = n * size * blocks.members.count * MemoryLayout<Double>.stride
-    guard bytes <= ConeProgram.largestFeatureBytes else {
-      throw ProgramError(
-        place: "program over all cells", expected: "features of at most 4 GiB",
-        found: "\(n) samples x \(blocks.members.count) cells x \(size)",
-        advice: "Use cell generation, --cells generate.")
-    }
+    let listing = try Listing(problem: problem, maximumCells: maximumCells)
+    let (normals, arrangement) = (listing.normals, listing.arrangement)
+    let (table, blocks) = (listing.table, listing.blocks)
     cones = blocks.facets.map { facets in
       ActivationCone(
         normals: Matrix(
@@ -62,6 +51,36 @@ struct AllCells {
 
   /// A unit vector strictly inside a cone; nil when the cone is too thin for one in floating point.
   func interior(of cone: Int) -> [Double]? { arrangement.cell(of: patterns[cone])?.witness }
+
+  /// All cells in their cones, without features; whether there are too many is known from here on.
+  struct Listing {
+    fileprivate let normals: CellNormals
+    fileprivate let arrangement: CentralArrangement
+    fileprivate let table: CellTable
+    fileprivate let blocks: CellBlocks
+
+    /// The cells of a problem.
+    ///
+    /// - Throws: As `AllCells.init(problem:maximumCells:)`.
+    init(problem: TrainingProblem, maximumCells: Int) throws {
+      let n = problem.sampleCount
+      let size = problem.windowCount * problem.geometry.patchDimension
+      normals = CellNormals(
+        patches: (0..<n).map { problem.patches(ofSample: $0) }, pooling: problem.poolingMap)
+      arrangement = try CentralArrangement(normals: normals.rows)
+      table = try CellTable(CellEnumeration(arrangement), limit: maximumCells)
+      blocks =
+        normals.isMax
+        ? CellBlocks(table, arrangement.essential, normals) : CellBlocks(separate: table)
+      let bytes = n * size * blocks.members.count * MemoryLayout<Double>.stride
+      guard bytes <= ConeProgram.largestFeatureBytes else {
+        throw ProgramError(
+          place: "program over all cells", expected: "features of at most 4 GiB",
+          found: "\(n) samples x \(blocks.members.count) cells x \(size)",
+          advice: "Use cell generation, --cells generate.")
+      }
+    }
+  }
 }
 
 /// The normals whose signs decide the features of a filter: patches, and under max pooling their differences.

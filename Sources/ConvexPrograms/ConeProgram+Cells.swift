@@ -18,7 +18,30 @@ extension ConeProgram {
   /// - Throws: `ProgramError` when the problem has another form or there are more cells or features than allowed,
   ///   `ArrangementError` when all patches are zero or span too many dimensions.
   /// - Complexity: O(`cells lines`) look-ups for the facets, O(`cells n K h`) for the features, O(`n P h`) memory.
-  public init(problem: TrainingProblem, maximumCells: Int = 20_000) throws {
+  public init(
+    problem: TrainingProblem, maximumCells: Int = ConeProgram.defaultMaximumCells
+  ) throws {
+    try Self.requireForm(problem)
+    let all = try AllCells(problem: problem, maximumCells: maximumCells)
+    self.init(
+      problem: problem, cones: all.cones, features: all.features, cellCount: all.cellCount)
+  }
+
+  /// Most cells where no other limit is given.
+  public static let defaultMaximumCells = 20_000
+
+  /// Refuses what the program over all cells refuses, without its features.
+  ///
+  /// - Parameters:
+  ///   - problem: The problem.
+  ///   - maximumCells: Most cells, both of each pair.
+  /// - Throws: As `init(problem:maximumCells:)`.
+  package static func requireAllCells(of problem: TrainingProblem, maximumCells: Int) throws {
+    try requireForm(problem)
+    _ = try AllCells.Listing(problem: problem, maximumCells: maximumCells)
+  }
+
+  private static func requireForm(_ problem: TrainingProblem) throws {
     guard problem.activation == .relu, problem.outputCount == 1, problem.windowCount == 1 else {
       throw ProgramError(
         place: "program over all cells", expected: "a ReLU network with one output and one window",
@@ -32,8 +55,5 @@ extension ConeProgram {
         found: "an output bias",
         advice: "Use cell generation, --cells generate, or train without the output bias.")
     }
-    let all = try AllCells(problem: problem, maximumCells: maximumCells)
-    self.init(
-      problem: problem, cones: all.cones, features: all.features, cellCount: all.cellCount)
   }
 }

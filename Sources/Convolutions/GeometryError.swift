@@ -2,8 +2,8 @@
 public struct GeometryError: Error, Equatable, CustomStringConvertible {
   /// What was wrong, with the numbers that a program may want to act on.
   public enum Reason: Equatable, Sendable {
-    /// The filter, dilation included, does not fit within the image; both as `[height, width]`.
-    case filterLargerThanImage(filter: [Int], image: [Int])
+    /// The filter, dilation included, does not fit within the image; all as `[height, width]`.
+    case filterLargerThanImage(filter: [Int], image: [Int], dilation: [Int])
     /// A size, stride or count that must be positive is not.
     case nonPositive(what: String, value: Int)
     /// There are more pooling windows than outputs to share among them; both as `[rows, columns]`.
@@ -25,8 +25,10 @@ public struct GeometryError: Error, Equatable, CustomStringConvertible {
   public init(_ reason: Reason) { self.reason = reason }
 
   /// The error of a filter that does not fit within the image.
-  public static func filterLargerThanImage(filter: [Int], image: [Int]) -> GeometryError {
-    GeometryError(.filterLargerThanImage(filter: filter, image: image))
+  public static func filterLargerThanImage(
+    filter: [Int], image: [Int], dilation: [Int] = [1, 1]
+  ) -> GeometryError {
+    GeometryError(.filterLargerThanImage(filter: filter, image: image, dilation: dilation))
   }
 
   /// The error of a size that is not positive.
@@ -54,10 +56,11 @@ public struct GeometryError: Error, Equatable, CustomStringConvertible {
   /// The error in words: where, what was expected, what was found, what to do.
   public var description: String {
     switch reason {
-    case .filterLargerThanImage(let filter, let image):
+    case .filterLargerThanImage(let filter, let image, let dilation):
       """
       geometry: expected a filter within the image of \(Self.extent(image)), found a filter of \
-      \(Self.extent(filter)) with its dilation. Use a smaller filter or dilation.
+      \(Self.extent(filter))\(dilation == [1, 1] ? "" : " with its dilation"). Use a smaller \
+      filter\(dilation == [1, 1] ? "" : " or dilation").
       """
     case .nonPositive(let what, let value):
       "geometry: expected a positive \(what), found \(value). Use 1 or more."

@@ -123,7 +123,30 @@ public struct PatchGeometry: Sendable, Equatable {
     let width = span(dilationColumns, filterWidth)
     guard height <= imageHeight, width <= imageWidth else {
       throw GeometryError.filterLargerThanImage(
-        filter: [height, width], image: [imageHeight, imageWidth])
+        filter: [height, width], image: [imageHeight, imageWidth],
+        dilation: [dilationRows, dilationColumns])
     }
+  }
+}
+
+extension PatchGeometry {
+  /// The numbers in words, such as `images 1 x 6 x 6, filter 2x2, stride 1, padding valid`.
+  package var words: String {
+    func pair(_ rows: Int, _ columns: Int) -> String {
+      isSignal || rows == columns ? "\(columns)" : "\(rows)x\(columns)"
+    }
+    let samples =
+      isSignal
+      ? "signals \(channels) x \(imageWidth)"
+      : "images \(channels) x \(imageHeight) x \(imageWidth)"
+    var parts = [
+      samples, "filter \(isSignal ? "\(filterWidth)" : "\(filterHeight)x\(filterWidth)")",
+      "stride \(pair(strideRows, strideColumns))",
+    ]
+    let dilation = pair(dilationRows, dilationColumns)
+    if dilation != "1" { parts.append("dilation \(dilation)") }
+    parts.append("padding \(padding.rawValue)")
+    if hasBias { parts.append("bias") }
+    return parts.joined(separator: ", ")
   }
 }

@@ -23,7 +23,7 @@ public enum CSV {
 
   /// Reads a table.
   ///
-  /// The first line is a header if its first field is not a number.
+  /// The first line is a header if its first field is a name: neither a number, nor empty, nor a word for a missing value.
   /// Line ends may be `\n` or `\r\n`; blanks around values, quotes, `nan` and `inf` are understood.
   ///
   /// - Parameter path: The file.
@@ -39,8 +39,8 @@ public enum CSV {
   /// - Parameters:
   ///   - matrix: The values, of shape `[lines, columns]`.
   ///   - path: Where the file is to be.
-  ///   - header: The names of the columns, if they are to be written; a first name that is a number
-  ///     does not read back as a header.
+  ///   - header: The names of the columns, if they are to be written; a first name that is a number,
+  ///     empty or a word like `NA` does not read back as a header.
   ///   - asIntegers: Whether to write whole numbers as `3`, not `3.0`, so that they read as classes.
   /// - Throws: `FormatError` of kind `unwritable`.
   /// - Precondition: `header` has one name for each column.

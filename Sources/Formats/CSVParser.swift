@@ -79,7 +79,8 @@ struct CSVParser {
     return error(
       expected: "a number in column \(fields + 1)",
       found: text.isEmpty ? "an empty field" : quoted(text),
-      advice: "Write one sample per line, values separated by commas.")
+      advice: "Write one sample per line, values separated by commas"
+        + (line == 1 && fields == 0 ? "; a header begins with a name." : "."))
   }
 
   private func error(expected: String, found: String, advice: String) -> FormatError {
@@ -89,7 +90,7 @@ struct CSVParser {
 
 // The header.
 extension CSVParser {
-  /// The fields of the first line if it is a header, with quotes removed.
+  /// The fields of the first line if it is a header, with quotes removed: if its first field is a name.
   private func headerFields() -> [String]? {
     guard !isAtBlankEnd() else { return nil }
     var fields: [[UInt8]] = [[]]
@@ -106,7 +107,18 @@ extension CSVParser {
       }
     }
     if fields.count == 1, Self.isNumber(fields[0]) { return nil }
-    return fields.map(Self.unquoted)
+    let names = fields.map(Self.unquoted)
+    return Self.isName(names[0]) ? names : nil
+  }
+
+  /// Words for values that are missing; a line that begins with one is a damaged sample.
+  private static let missing: Set<String> = ["na", "n/a", "null", "nil", "none", "missing"]
+
+  /// Whether a field that is no number can be the name of a column: `?`, `2f` and nothing cannot.
+  private static func isName(_ field: String) -> Bool {
+    guard let first = field.first(where: { !$0.isWhitespace }) else { return false }
+    return (first.isLetter || first == "_" || first == "#")
+      && !missing.contains(field.lowercased().filter { !$0.isWhitespace })
   }
 
   private static func isNumber(_ field: [UInt8]) -> Bool {

@@ -67,6 +67,7 @@ enum ReportStyle {
     thead th{border-bottom:2px solid var(--rule);white-space:nowrap}
     th{font-weight:600}tbody th{font-weight:500}
     .n{text-align:right;white-space:nowrap}
+    .w{min-width:18rem}
     .pairs .n{text-align:left}
     .matrix th,.matrix td{padding:.25rem .45rem;text-align:center;border:1px solid var(--rule)}
     .z{color:var(--muted)}

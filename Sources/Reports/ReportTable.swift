@@ -59,6 +59,9 @@ public struct ReportTable: Sendable, Equatable {
     (self.caption, self.header, self.rows, self.style) = (caption, header, rows, style)
   }
 
+  /// Words of more characters have a least width.
+  private static let longWords = 40
+
   /// Whether a column has numbers and nothing else.
   private func isNumeric(_ column: Int) -> Bool {
     column > 0
@@ -93,6 +96,8 @@ public struct ReportTable: Sendable, Equatable {
 
   private func markup(of cell: Cell, isName: Bool) -> String {
     var classes = cell.value == nil || isName ? [] : ["n"]
+    // Sentences beside columns of numbers would be broken after every word.
+    if style == .rows, cell.value == nil, cell.text.count > Self.longWords { classes.append("w") }
     if style == .matrix, cell.value == "0" { classes.append("z") }
     if cell.shade != 0 { classes.append(cell.shade > 0 ? "p\(cell.shade)" : "q\(-cell.shade)") }
     return Markup.element(

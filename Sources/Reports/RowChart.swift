@@ -57,7 +57,7 @@ public struct RowChart: Sendable, Equatable {
     ]
     var labelEnd = -Double.infinity
     for tick in scale.ticks where tick.value >= 0 {
-      let (x, half) = (pixel(tick.value), 3.5 * Double(tick.label.count))
+      let (x, half) = (pixel(tick.value), Self.letterWidth / 2 * Double(tick.label.count))
       parts.append(line("grid", x, 4, x, bottom))
       guard x - half > max(labelEnd + 4, 0), x + half < Double(width) else { continue }
       labelEnd = x + half
@@ -98,9 +98,12 @@ public struct RowChart: Sendable, Equatable {
 
   private func color(_ row: Row) -> Int { row.group % Markup.lightColors.count }
 
-  /// The name, cut so that it does not run into the number; letters are about 7 wide.
+  /// Digits of DejaVu Sans at 13 pixels; other fonts are narrower.
+  private static let letterWidth = 8.3
+
+  /// The name, cut so that it does not run into the number.
   private func fitted(_ row: Row, _ width: Int) -> String {
-    let room = max(4, width / 7 - row.text.count - 4)
+    let room = max(4, Int(Double(width) / Self.letterWidth) - row.text.count - 4)
     return row.name.count <= room ? row.name : row.name.prefix(room - 3) + "..."
   }
 

@@ -79,13 +79,14 @@ public struct Baseline: Sendable {
 
   /// What a run returns.
   public struct Result: Sendable {
-    /// The network at the end, balanced.
+    /// The network at the end, balanced; as it is where its objective is not finite.
     public let network: Network
     /// Its objective `(1/n) sum loss + lambda sum_j |u_j| |W_j|_F`.
     public let objective: Objective
     /// Epochs (iterations) run.
     public let epochs: Int
-    /// `iterationLimit` after all epochs, or why it ended before.
+    /// `iterationLimit` after all epochs, or why it ended before; `diverged` where the objective is not finite, or above
+    /// both that of the start and that of the network without neurons.
     public let status: SolveStatus
   }
 
@@ -113,6 +114,7 @@ public struct Baseline: Sendable {
     try settings.validate()
     var generator = SeededGenerator(seed: settings.seed)
     var network = try Self.randomNetwork(problem, width: settings.width, &generator)
+    let first = problem.objective(of: network).total
     var status = SolveStatus.iterationLimit
     var epochs = 0
     func report(_ value: Double) {
@@ -143,9 +145,23 @@ public struct Baseline: Sendable {
         }
       }
     }
+    return try Self.result(problem, network, first: first, epochs: epochs, status: status)
+  }
+
+  /// What a run returns that began at an objective and ended at a network.
+  private static func result(
+    _ problem: TrainingProblem, _ network: Network, first: Double, epochs: Int, status: SolveStatus
+  ) throws -> Result {
+    // Balancing drops neurons whose weights are not numbers, so the network at the end is measured as it is, too.
+    let last = problem.objective(of: network)
     let balanced = network.balanced()
+    let objective = last.total.isFinite ? problem.objective(of: balanced) : last
+    let limit = max(first, try problem.objective(of: problem.emptyNetwork()).total)
+    // False for what is not a number; the slack is for rounding.
+    let isBelow = objective.total <= limit * (1 + 1e-9)
     return Result(
-      network: balanced, objective: problem.objective(of: balanced), epochs: epochs, status: status)
+      network: objective.total.isFinite ? balanced : network, objective: objective, epochs: epochs,
+      status: isBelow ? status : .diverged)
   }
 
   /// The network that a run starts from: weights uniform in `+-1/sqrt(fan-in)`.

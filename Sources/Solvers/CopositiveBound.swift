@@ -25,13 +25,15 @@ extension CopositiveProgram {
   ///   - hints: Multipliers to start from for each cone; none are used where the arrays are empty.
   ///   - target: Bounds up to here need not be made better.
   ///   - refines: Whether to solve the relaxation of single cones whose bounds exceed the target.
+  ///   - isStopped: Asked before each of these; true leaves the bounds of the other cones as they are, which hold too.
   /// - Returns: The bound, which holds for every filter because the cones cover them all.
   /// - Throws: `LAPACK.Failure` when the eigenvalue iteration does not converge.
   /// - Complexity: O(`n P a h c + P h^3`), and the improvements.
   /// - Accuracy: Proven up to the margin of rounding that it includes, `1e-12` of the norm and `2^-51` of
   ///   `sum_i |G_i| sum_k P_k |x_ik|` for each of `n + K + h + a c + 8` terms.
   public func dualNormBound(
-    _ dual: Matrix, hints: [[Double]] = [], target: Double = 0, refines: Bool = true
+    _ dual: Matrix, hints: [[Double]] = [], target: Double = 0, refines: Bool = true,
+    isStopped: @Sendable () -> Bool = { false }
   ) throws -> DualNormBound {
     let correlations = map.adjoint(dual)
     let margin = roundingMargin(dual)
@@ -44,7 +46,7 @@ extension CopositiveProgram {
           parts[b] = Result {
             try bound(
               on: b, form: form(of: b, correlations), hint: hints.isEmpty ? [] : hints[b],
-              target: target, refines: refines)
+              target: target, refines: refines && !isStopped())
           }
         }
       }

@@ -69,6 +69,10 @@ public struct CopositiveSolver: Sendable {
         advice: "Give a positive lambda.")
     }
     let watch = Stopwatch()
+    // Bounds of single cones are made better for a fifth of the limit beyond it, and not at all for a caller who waits.
+    let isOver: @Sendable () -> Bool = {
+      limits.isInterrupted() || watch.seconds >= 1.2 * limits.seconds
+    }
     let setup = try CopositiveSetup(program)
     var state =
       start.flatMap { $0.state.fits(setup) ? $0.state : nil } ?? State(setup)
@@ -81,7 +85,7 @@ public struct CopositiveSolver: Sendable {
       let objective = program.objective(at: point)
       if objective < upper.objective { upper = (point, objective) }
       let gradient = program.problem.loss.gradient(at: program.predictions(of: point))
-      lower = try DualPoint(program, gradient, hints: [], refines: true)
+      lower = try DualPoint(program, gradient, hints: [], refines: true, isOver)
       state = State(setup, at: point, lower)
     }
     while true {
@@ -94,7 +98,7 @@ public struct CopositiveSolver: Sendable {
         let target = max(limits.relativeGap, 0)
         // Multipliers of single cones are refined where those of the iterates have come close.
         let refines = isLast || interruption != nil || gap() < 30 * target
-        let dual = try state.dualPoint(setup, refines: refines)
+        let dual = try state.dualPoint(setup, refines: refines, isOver)
         if dual.value > lower.value { lower = dual }
         observer(
           TraceRow(
@@ -127,11 +131,13 @@ private struct DualPoint {
 
   /// The best scaling of a gradient, by the proven dual norm.
   init(
-    _ program: CopositiveProgram, _ gradient: Matrix, hints: [[Double]], refines: Bool
+    _ program: CopositiveProgram, _ gradient: Matrix, hints: [[Double]], refines: Bool,
+    _ isOver: @Sendable () -> Bool
   ) throws {
     let loss = program.problem.loss
     let bound = try program.dualNormBound(
-      gradient, hints: hints, target: program.lambda * (1 - 1e-3), refines: refines)
+      gradient, hints: hints, target: program.lambda * (1 - 1e-3), refines: refines,
+      isStopped: isOver)
     let limit = bound.norm > 0 ? program.lambda / bound.norm * (1 - 1e-15) : .infinity
     let best = bestScaledDual(loss: loss, gradient: gradient, largestScale: limit)
     var dual = gradient
@@ -316,7 +322,9 @@ private struct State: Sendable {
   }
 
   /// The best scaling of the gradient as a dual point, by proven norms.
-  func dualPoint(_ setup: CopositiveSetup, refines: Bool) throws -> DualPoint {
+  func dualPoint(
+    _ setup: CopositiveSetup, refines: Bool, _ isOver: @Sendable () -> Bool
+  ) throws -> DualPoint {
     let program = setup.program
     let gradient = program.problem.loss.gradient(at: outputs)
     // Multipliers of the scaled program are those of `lambda^2 I - T'T` over `2 lambda` and the scale.
@@ -324,7 +332,7 @@ private struct State: Sendable {
     let hints = valueDuals.enumerated().map { b, duals in
       setup.multipliers(of: b, duals.map { max(0, -unit * $0) })
     }
-    return try DualPoint(program, gradient, hints: hints, refines: refines)
+    return try DualPoint(program, gradient, hints: hints, refines: refines, isOver)
   }
 
   private static func unit(_ setup: CopositiveSetup) -> Double {

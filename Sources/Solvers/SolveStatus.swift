@@ -1,11 +1,11 @@
 /// How a solver ended.
 ///
-/// Always returned with a usable point, never thrown.
+/// Always returned with a point, never thrown.
 public enum SolveStatus: String, Sendable, Codable {
   /// The relative gap asked for was reached; the lower bound returned is rigorous up to rounding.
   case solved
-  /// The gap that multi-start ascent estimates was reached: no filter found improves the network by more. Nothing is proven
-  /// over all cells; raise the number of starts to search harder.
+  /// The gap that multi-start ascent estimates was reached: no filter found improves the network by more. That gap is not
+  /// proven over all cells; raise the number of starts to search harder.
   case converged
   /// Progress fell below rounding before the gap was reached; the point is the best found. Loosen the gap.
   case stalled
@@ -15,6 +15,9 @@ public enum SolveStatus: String, Sendable, Codable {
   case timeLimit = "time-limit"
   /// The caller asked to stop; the point is the best found.
   case interrupted
+  /// Local descent ended with an objective that is not finite, or above both where it began and the network without neurons;
+  /// the point is of no use. Lower the learning rate.
+  case diverged
 }
 
 /// When a solver stops before it is done, and how close it must come.

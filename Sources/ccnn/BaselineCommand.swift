@@ -140,13 +140,19 @@ struct BaselineCommand: ParsableCommand {
         details: RunDetails(
           data: StreamedData(inputs), standardize: configuration.standardize, trace: rows))
     }
-    let drawing = try chart.map { _ in try study.gapChart.svg() }
-    if let output { try best.write(to: output) }
+    let drawing = try best == nil ? nil : chart.map { _ in try study.gapChart.svg() }
+    if let output, let best { try best.write(to: output) }
     if let drawing { try Outputs.write(drawing, to: chart) }
     if let trace { try Outputs.write(traceText(rows), to: trace) }
     if let json { try Outputs.write(json, to: common.json) }
     if !common.quiet, common.json != "-" {
       print(study.table(data: data.describe(inputs)), terminator: "")
+    }
+    if best == nil {
+      throw Failure(
+        code: 65,
+        message: "baseline: expected a run that does not diverge, found none. "
+          + (optimizer == .lbfgs ? "Scale the data to moderate units." : "Lower --learning-rate."))
     }
   }
 
@@ -259,7 +265,13 @@ extension BaselineStudy {
       if let curvature = run.curvature.value { table.add("curvature \(run.seed)", curvature.words) }
       if let curvature = run.maskedCurvature.value { table.add("  with dropout", curvature.words) }
     }
-    table.add("best", digits(best.value))
+    let diverged = runs.filter(\.isDiverged).map { "\($0.seed)" }
+    if !diverged.isEmpty {
+      let seeds = diverged.prefix(8).joined(separator: ", ") + (diverged.count > 8 ? ", ..." : "")
+      let name = diverged.count == 1 ? "seed" : "seeds"
+      table.add("diverged", "\(name) \(seeds): \(SolveStatus.diverged.advice)")
+    }
+    table.add("best", best.value == nil ? "none: every run diverged" : digits(best.value))
     table.add("median", digits(median.value))
     return table.text(last: claim)
   }

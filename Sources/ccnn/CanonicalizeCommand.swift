@@ -56,7 +56,7 @@ struct CanonicalizeCommand: ParsableCommand {
     let balances = CanonicalForm.Balance.allCases.map(\.rawValue)
     _ = problems.choice("--balance", balance, among: balances)
     try problems.throwIfAny()
-    try Outputs.check([("--output", output), ("--json", common.json)])
+    try Outputs.check([("--output", output), ("--json", common.json)], replacing: model)
     let given = try Model(contentsOf: model)
     let (canonical, result) = try given.canonicalized(
       CanonicalizationRequest(

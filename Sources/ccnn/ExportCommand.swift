@@ -56,7 +56,7 @@ struct ExportCommand: ParsableCommand {
         advice: "Runtimes convolve in single precision; leave the option out.")
     }
     try problems.throwIfAny()
-    try Outputs.check([("MODEL", model), ("--output", output), ("--json", json)])
+    try Outputs.check([("--output", output), ("--json", json)])
     let given = try Model(contentsOf: model)
     let result = ExportResult(
       given, format: isONNX ? "onnx" : "safetensors", precision: precision)

@@ -36,8 +36,15 @@ enum Outputs {
       advice: advice)
   }
 
-  /// Checks several outputs at once; two of the same name are a contradiction.
-  static func check(_ outputs: [(option: String, path: String?)]) throws {
+  /// Checks several outputs at once; two of the same name are a contradiction, and so is one that is read.
+  ///
+  /// - Parameters:
+  ///   - outputs: Every option that names a file to write, with its value.
+  ///   - replaceable: The input that `--output` may replace by its own revision, if there is one.
+  /// - Throws: `InputError` of kind `usage` or `access`.
+  static func check(
+    _ outputs: [(option: String, path: String?)], replacing replaceable: String? = nil
+  ) throws {
     var seen: [String: String] = [:]
     for (option, path) in outputs {
       guard let path else { continue }
@@ -53,6 +60,31 @@ enum Outputs {
       }
       seen[path] = option
       try check(path, option)
+      try requireNoInput(path, option, replaceable)
+    }
+  }
+
+  /// Refuses an output that replaces a file which another word of the command line names.
+  private static func requireNoInput(
+    _ path: String, _ option: String, _ replaceable: String?
+  ) throws {
+    guard path != "-", FileBytes.exists(path) else { return }
+    var flag = ""
+    for word in CommandLine.arguments.dropFirst(2) {
+      defer { flag = word }
+      var (name, value) = (flag, word[...])
+      if word.hasPrefix("--"), let sign = word.firstIndex(of: "=") {
+        (name, value) = (String(word[..<sign]), word[word.index(after: sign)...])
+      }
+      let isReplaced = option == "--output" && value == replaceable ?? ""
+      guard name != option, !isReplaced else { continue }
+      // An array of an NPZ file is named after a colon.
+      let file = value.lastIndex(of: ":").map { value[..<$0] } ?? value
+      guard FileBytes.areSame(String(value), path) || FileBytes.areSame(String(file), path)
+      else { continue }
+      throw InputError(
+        .usage, option, expected: "another file than one that the command reads",
+        found: "\"\(path)\"", advice: "Give the output a name of its own.")
     }
   }
 

@@ -26,18 +26,22 @@ struct PatchOptions: ParsableArguments {
   ///   - shape: Shape of the batch, `[samples, channels, height, width]`.
   ///   - filter: Size of a patch.
   /// - Returns: The geometry.
-  /// - Throws: `GeometryError` when no patch fits.
+  /// - Throws: `InputError` when no patch fits.
   func geometry(of shape: [Int], filter: FilterSize) throws -> PatchGeometry {
     let kind = PatchGeometry.Padding(rawValue: padding) ?? .valid
     guard filter.isSignal else {
-      return try PatchGeometry(
-        channels: shape[1], imageHeight: shape[2], imageWidth: shape[3],
-        filterHeight: filter.height, filterWidth: filter.width, stride: stride, padding: kind,
-        hasBias: bias)
+      return try filter.fitting {
+        try PatchGeometry(
+          channels: shape[1], imageHeight: shape[2], imageWidth: shape[3],
+          filterHeight: filter.height, filterWidth: filter.width, stride: stride, padding: kind,
+          hasBias: bias)
+      }
     }
-    return try PatchGeometry(
-      channels: shape[1], length: shape[3], filterLength: filter.width, stride: stride,
-      padding: kind, hasBias: bias)
+    return try filter.fitting {
+      try PatchGeometry(
+        channels: shape[1], length: shape[3], filterLength: filter.width, stride: stride,
+        padding: kind, hasBias: bias)
+    }
   }
 }
 

@@ -96,7 +96,7 @@ struct PathCommand: ParsableCommand {
     progress.finishLine()
     try write(study, models, inputs)
     if !common.quiet, common.json != "-" {
-      print(study.table(data: data.describe(inputs)), terminator: "")
+      print(study.table(data: data.describe(inputs), asked: points), terminator: "")
     }
     try finish(study)
   }

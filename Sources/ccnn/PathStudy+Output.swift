@@ -54,7 +54,12 @@ extension PathStudy {
   }
 
   /// The path as a table whose last line says what is proven.
-  func table(data: String) -> String {
+  ///
+  /// - Parameters:
+  ///   - data: The data in a few words.
+  ///   - asked: Number of points asked for, of which time may have left fewer.
+  /// - Returns: The text, with a line break at its end.
+  func table(data: String, asked: Int) -> String {
     var table = Table("ccnn path   version \(version)")
     table.add("data", data)
     table.add("model", model.summary)
@@ -101,10 +106,10 @@ extension PathStudy {
     table.add("status", status)
     let parts = phases.map { "\($0.name) \(digits($0.seconds, "%.2f"))" }
     table.add("seconds", "\(digits(seconds.value, "%.2f")) (\(parts.joined(separator: ", ")))")
-    return table.text(last: claim)
+    return table.text(last: claim(asked: asked))
   }
 
-  private var claim: String {
+  private func claim(asked: Int) -> String {
     let proven = points.count - openPoints.count
     let scope =
       switch model.activation {
@@ -113,7 +118,8 @@ extension PathStudy {
       case .linear: "of the best linear network"
       case .quadratic, .polynomial: "of the best \(model.activation.rawValue) network"
       }
-    return "Proven at \(proven) of \(points.count) points: within \(digits(gap, "%g")) (relative) "
+    let count = points.count < asked ? "\(asked) points asked for" : "\(points.count) points"
+    return "Proven at \(proven) of \(count): within \(digits(gap, "%g")) (relative) "
       + "\(model.filterRank == nil ? scope : "of the best network in the leading directions"), any width."
   }
 }

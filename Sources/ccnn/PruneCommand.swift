@@ -66,7 +66,8 @@ struct PruneCommand: ParsableCommand {
         advice: "Without a budget no prediction has to change.")
     }
     try problems.throwIfAny()
-    try Outputs.check([("--output", output), ("--json", options.json)])
+    try Outputs.check(
+      [("--output", output), ("--json", options.json)], replacing: options.model)
     let (model, data) = try options.load("prune")
     let request = PruningRequest(
       neurons: neurons, method: Pruning.Method(rawValue: method) ?? .leastSquares,

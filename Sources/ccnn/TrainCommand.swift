@@ -72,16 +72,17 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     let configuration = try checkedConfiguration()
     let isSignal = configuration.filter.isSignal
+    let startModel = try start.map { try Model(contentsOf: $0) }
     if memory.isGiven {
       let settings = memory.settings
       let inputs = try data.open(isSignal: isSignal, seed: common.seed, memory: settings.limit)
       guard !dryRun else {
         return try report(
-          try common.interruptibleTrainer(configuration).forecast(
-            streaming: inputs, memory: settings),
+          try trainer(configuration).forecast(
+            streaming: inputs, memory: settings, from: startModel),
           of: configuration.activation, data: data.describe(inputs))
       }
-      try train(configuration, inputs, data: data.describe(inputs)) {
+      try train(configuration, inputs, from: startModel, data: data.describe(inputs)) {
         trainer, start, progress, observer in
         try trainer.train(
           streaming: inputs, memory: settings, from: start,
@@ -91,11 +92,12 @@ struct TrainCommand: ParsableCommand {
       let inputs = try data.load(isSignal: isSignal, seed: common.seed)
       guard !dryRun else {
         return try report(
-          try common.interruptibleTrainer(configuration).forecast(on: inputs.train),
+          try trainer(configuration).forecast(on: inputs.train, from: startModel),
           of: configuration.activation, data: data.describe(StreamedData(inputs)))
       }
-      try train(configuration, StreamedData(inputs), data: data.describe(inputs)) {
-        trainer, start, _, observer in
+      try train(
+        configuration, StreamedData(inputs), from: startModel, data: data.describe(inputs)
+      ) { trainer, start, _, observer in
         try trainer.train(on: inputs, from: start, observer: observer)
       }
     }
@@ -103,17 +105,15 @@ struct TrainCommand: ParsableCommand {
 
   /// Trains as the flags say, whoever holds the samples, and reports the result.
   private func train(
-    _ configuration: TrainingConfiguration, _ samples: StreamedData, data: String,
+    _ configuration: TrainingConfiguration, _ samples: StreamedData, from startModel: Model?,
+    data: String,
     _ body: (Trainer, Model?, Progress, TraceObserver) throws -> (
       model: Model, result: TrainingResult
     )
   ) throws {
-    let startModel = try start.map { try Model(contentsOf: $0) }
     let progress = Progress(isSilent: common.quiet, limit: common.maxSeconds)
     warn(about: samples.train.labels, progress)
-    var trainer = common.interruptibleTrainer(configuration)
-    trainer.checkpoint = checkpoint
-    if let checkpointSeconds { trainer.checkpointInterval = checkpointSeconds }
+    let trainer = trainer(configuration)
     var rows: [TraceRow] = []
     let keepsTrace = trace != nil || needsDetails
     let (model, result) = try interruptible(progress, kept: checkpoint) {
@@ -130,6 +130,14 @@ struct TrainCommand: ParsableCommand {
         threads: common.threadCount) : nil
     try write(model, result, rows, details)
     try report(result, data: data)
+  }
+
+  /// A trainer that the user can stop, with the folder of its state.
+  private func trainer(_ configuration: TrainingConfiguration) -> Trainer {
+    var trainer = common.interruptibleTrainer(configuration)
+    trainer.checkpoint = checkpoint
+    if let checkpointSeconds { trainer.checkpointInterval = checkpointSeconds }
+    return trainer
   }
 
   /// Whether the result goes where it may be looked at closely.
@@ -193,9 +201,9 @@ struct TrainCommand: ParsableCommand {
         advice: "Raise --max-cells or sample fewer.")
     }
     try problems.throwIfAny()
-    try Outputs.check([
-      ("--output", output), ("--json", common.json), ("--trace", trace), ("--report", report),
-    ])
+    try Outputs.check(
+      [("--output", output), ("--json", common.json), ("--trace", trace), ("--report", report)],
+      replacing: start)
     configuration.gap = gap
     configuration.maximumCells = maxCells
     return configuration

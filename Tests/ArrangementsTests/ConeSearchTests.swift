@@ -69,6 +69,23 @@ struct ConeSearchTests {
     #expect(stopped.upperBound == .infinity)
   }
 
+  /// Ascents from given filters may take longer than the search: none begins after the end.
+  @Test func startsAreNotClimbedAfterTheEnd() throws {
+    var generator = SeededGenerator(seed: 9)
+    let starts = draw(&generator, 50, 3, integer: false)
+    let terms = PatchTerms(
+      patches: draw(&generator, 60, 3, integer: false), weights: Matrix([[1]]))
+    let correlation = terms.correlation(with: draw(&generator, 60, 1, integer: false))
+    let oracles: [any PricingOracle] = [ConeSearch(), AngularSweep()]
+    for oracle in oracles {
+      let stopped = oracle.price(
+        correlation, PricingRequest(starts: starts, isInterrupted: { true }))
+      #expect(stopped.ending == .interrupted && stopped.filters.rows == 0)
+      let late = oracle.price(correlation, PricingRequest(starts: starts, seconds: 0))
+      #expect(late.ending == .timeLimit && late.filters.rows == 0)
+    }
+  }
+
   @Test func cancellationOfLargeMassesEndsWithARoundedBound() {
     // Two rows that nearly coincide with opposite coefficients of 1e9: the value is about 1.
     let terms = PatchTerms(

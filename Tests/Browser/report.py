@@ -119,8 +119,13 @@ LOOKS = """(() => {
     const all = s.getBoundingClientRect();
     return [...s.querySelectorAll('text')].filter(t => { const r = t.getBoundingClientRect();
       return r.left < all.left - 1 || r.right > all.right + 1; }).map(t => t.textContent); });
+  const hits = [...document.querySelectorAll('svg')].filter(visible).flatMap(s => {
+    const all = [...s.querySelectorAll('text')].map(t => [t, t.getBoundingClientRect()]);
+    return all.flatMap(([a, p], i) => all.slice(i + 1).filter(([, q]) =>
+      p.left < q.right && q.left < p.right && p.top + 3 < q.bottom && q.top + 3 < p.bottom)
+      .map(([b]) => a.textContent + ' | ' + b.textContent)); });
   return {
-    paper: light(paper), wide: document.documentElement.scrollWidth, window: innerWidth,
+    hits, paper: light(paper), wide: document.documentElement.scrollWidth, window: innerWidth,
     shown: charts.map(c => [...c.querySelectorAll('svg')].filter(visible).length),
     text: Math.min(...[...document.querySelectorAll('p,dt,dd,th,td,a,summary,figcaption')]
       .filter(visible).map(e => ink(e, 'color'))),
@@ -128,6 +133,10 @@ LOOKS = """(() => {
     size: Math.min(99, ...letters.map(size)), cut: boxes,
     lines: Math.min(21, ...[...document.querySelectorAll('polyline.line')].filter(visible)
       .map(e => ink(e, 'stroke'))),
+    lean: [...document.querySelectorAll('table.rows td')].filter(visible).filter(e => {
+      const all = document.createRange(); all.selectNodeContents(e);
+      return new Set([...all.getClientRects()].map(r => Math.round(r.top))).size > 8; })
+      .map(e => e.textContent),
   }; })()"""
 
 
@@ -144,6 +153,8 @@ def check_looks(browser, name, width, theme):
     expect(looks["lines"] >= 3, f"{place}: contrast of lines {looks['lines']}")
     expect(looks["size"] >= 10.5, f"{place}: letters of {looks['size']} pixels in charts")
     expect(not looks["cut"], f"{place}: text runs out of its chart: {looks['cut'][:5]}")
+    expect(not looks["hits"], f"{place}: text over text: {looks['hits'][:5]}")
+    expect(not looks["lean"], f"{place}: cells of more than eight lines: {looks['lean'][:2]}")
 
 
 def check_words(browser, name):

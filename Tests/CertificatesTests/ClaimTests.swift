@@ -98,4 +98,18 @@ struct ClaimTests {
       Certificate.BoundKind.allCases.map(\.rawValue)
         == ["exact", "branch", "sdp", "spectral", "multipliers", "none"])
   }
+
+  /// Five digits of a factor would say 1e-5 where 1e-9 is proven.
+  @Test func aSmallGapAboveTheTargetKeepsItsDigits() throws {
+    let optimal = try certificate(.relu, output: 2.5, target: 1e-10, effort: .withoutSearch)
+    #expect(!optimal.isEstablished)
+    #expect(optimal.relativeGap < 1e-8)
+    let claim = optimal.claim
+    #expect(claim.hasPrefix("Proven over all cells: within "))
+    let gap = try #require(claim.split(separator: " ").compactMap { Double($0) }.first)
+    #expect(gap >= optimal.relativeGap && gap <= 1.1 * optimal.relativeGap)
+    #expect(claim.contains(" (relative) of the global optimum (lower bound 1.37"))
+    let ending = "The target 1.0e-10 was not reached. Global optimality to that gap is not proven."
+    #expect(claim.hasSuffix(ending))
+  }
 }

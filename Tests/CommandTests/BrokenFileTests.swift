@@ -140,7 +140,7 @@ struct BrokenFileTests {
 
   @Test func filterLargerThanImage() throws {
     let flags = TinyData.train.map { $0 == "2x2" ? "5x2" : $0 }
-    try expectRefusal("5x2", flags: flags) { _ in }
+    try expectRefusal("--filter 5x2: expected a filter within images of 4x4", flags: flags) { _ in }
   }
 
   @Test func moreWindowsThanOutputs() throws {

@@ -161,6 +161,10 @@ struct CanonicalCommandTests {
     for (name, flags, words) in [
       ("max", ["--pooling", "max"], "max pooling"), ("wide", ["--pooling", "sum"], "pooling"),
       ("units", ["--standardize", "global"], "standardiz"),
+      (
+        "steps", ["--stride", "2"],
+        "found images 1 x 4 x 4, filter 2x2, stride 2, padding valid. Only"
+      ),
     ] {
       let conv = Tensor(shape: [1, 1, 2, 2], elements: [1, 2, 0, -1])
       let head = Tensor(shape: [2, 1], elements: [1, 2])

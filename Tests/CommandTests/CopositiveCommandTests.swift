@@ -55,6 +55,31 @@ struct CopositiveCommandTests {
     #expect(other.code == 2, "\(other.out) \(other.error)")
   }
 
+  /// Neither bounds of single cones nor cutting them go on after the limit of time.
+  @Test func theLimitOfTimeEndsTheRelaxation() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    var generator = SeededGenerator(seed: 9)
+    var images = Tensor(shape: [4, 3, 3])
+    for e in images.elements.indices { images.elements[e] = generator.normal() }
+    try NPY.write(images, to: folder.path("images.npy"))
+    try TinyData.write(
+      labels: [1.5, -0.5, 0.75, -1], kind: .floating, to: folder.path("labels.npy"))
+    let output = try Tool.run(
+      [
+        "copositive", "--images", "images.npy", "--labels", "labels.npy", "--filter", "2x2",
+        "--pooling", "sum", "--loss", "squared", "--lambda-ratio", "0.1", "--threads", "1",
+        "--max-seconds", "0.01", "--json", "-",
+      ], in: folder)
+    #expect(output.code == 0, "\(output.error)")
+    let study = try JSONDecoder().decode(CopositiveStudy.self, from: Data(output.out.utf8))
+    #expect(study.relaxed.status == "time-limit" && study.splitCellCount == 0)
+    #expect(study.orderingViolation == nil)
+    let lower = try #require(study.relaxed.lowerBound.value)
+    let upper = try #require(study.optimum.upperBound.value)
+    #expect(lower <= upper)
+  }
+
   @Test func tooManyCellsAndOtherFlagsAreRefused() throws {
     let folder = try Folder()
     defer { folder.remove() }

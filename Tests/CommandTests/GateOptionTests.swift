@@ -58,6 +58,18 @@ struct GateOptionTests {
     #expect(others.code == 0)
   }
 
+  /// Choosing gates ends at the limit of time, after a second at least; without gates there is no program whose status could say so.
+  @Test(arguments: ["gaussian", "uniform"])
+  func theLimitOfTimeEndsTheChoiceOfGates(gates: String) throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let flags = TinyData.gated.map { $0 == "sample:4" ? "sample:300000" : $0 }
+    let output = try Tool.run(flags + ["--gates", gates, "--max-seconds", "0.001"], in: folder)
+    #expect(output.code == 64)
+    #expect(output.error.contains("--max-seconds"), "\(output.error)")
+  }
+
   @Test func tooFewGatesAreRefused() throws {
     let folder = try Folder()
     defer { folder.remove() }

@@ -178,6 +178,18 @@ struct ImportTests {
       #expect(output.error.contains(words), "\(output.error)")
     }
   }
+
+  @Test func weightsInPlaceOfAModelAreSentToImport() throws {
+    let folder = try trained(["--filter", "2x2"])
+    defer { folder.remove() }
+    for command in [
+      ["predict", "--images", "images.npy", "--output", "p.npy"], ["certify"] + Self.data,
+    ] {
+      let output = try Tool.run(command + ["--model", "w.safetensors"], in: folder)
+      #expect(output.code == 65, "\(output.error)")
+      #expect(output.error.contains("make one of them with ccnn import"), "\(output.error)")
+    }
+  }
 }
 
 extension Tensor {

@@ -145,4 +145,23 @@ struct LandscapeCommandTests {
     for value in example.values { #expect(table.out.contains(value.name)) }
     #expect(table.out.hasSuffix(example.claim + "\n"))
   }
+
+  @Test func zeroNeuronsAreNeurons() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let files = ["--images", "images.npy", "--labels", "labels.npy"]
+    try Safetensors(tensors: [
+      ("conv.weight", Tensor(shape: [2, 1, 2, 2])), ("head.weight", Tensor(shape: [2, 2])),
+    ]).write(to: folder.path("w.safetensors"))
+    let made = try Tool.run(
+      ["import", "--weights", "w.safetensors", "--output", "m.safetensors", "--lambda", "0.01"]
+        + files, in: folder)
+    #expect(made.code == 0, "\(made.error)")
+    let output = try Tool.run(["landscape", "--model", "m.safetensors"] + files, in: folder)
+    #expect(output.code == 0, "\(output.error)")
+    #expect(output.out.contains("neuron 1 is zero"))
+    #expect(output.out.contains("no neuron has weights to vary"))
+    #expect(!output.out.contains("there are no neurons"))
+  }
 }

@@ -95,6 +95,30 @@ struct MannersTests {
     #expect(tooLarge.code == 64 || tooLarge.code == 65)
   }
 
+  /// A dry run refuses what the run refuses, in the same words.
+  @Test func dryRunRefusesWhatTheRunRefuses() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let many = ["--activation", "gated", "--cells", "sample:1000000"]
+    let cases: [(flags: [String], code: Int32, words: String)] = [
+      (TinyData.train + ["--cells", "all"], 64, "--cells all"),
+      (
+        TinyData.train + ["--cells", "all", "--loss", "logistic", "--max-cells", "10"], 64,
+        "at most 10 cells"
+      ),
+      (TinyData.train + many, 64, "lines can have"),
+      (TinyData.gated + ["--start", "absent.safetensors"], 74, "absent.safetensors"),
+      (TinyData.gated + ["--checkpoint", "images.npy"], 74, "--checkpoint images.npy"),
+    ]
+    for (flags, code, words) in cases {
+      let run = try Tool.run(flags, in: folder)
+      let dry = try Tool.run(flags + ["--dry-run"], in: folder)
+      #expect(run.code == code && run.error.contains(words), "\(run.code) \(run.error)")
+      #expect(dry.code == code && dry.error.contains(words), "\(dry.code) \(dry.error)")
+    }
+  }
+
   /// With a limit of memory the forecast says how it is kept, without reading the samples, or why it cannot be.
   @Test func dryRunWithMemory() throws {
     let folder = try Folder()

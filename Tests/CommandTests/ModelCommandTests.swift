@@ -213,4 +213,57 @@ struct ModelCommandTests {
     let model = try Model(contentsOf: folder.path("b.safetensors"))
     #expect(model.network.neuronCount <= 4)
   }
+
+  /// Adam at a rate of 1e300 leaves no numbers, which is no result, and no model.
+  @Test func aBaselineThatDivergedIsNoResult() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let flags =
+      ["baseline"] + Array(TinyData.train.dropFirst()) + [
+        "--width", "4", "--epochs", "3", "--seeds", "2", "--learning-rate", "1e300", "--output",
+        "b.safetensors", "--json", "b.json",
+      ]
+    let output = try Tool.run(flags, in: folder)
+    #expect(output.code == 65, "\(output.error)")
+    #expect(output.error.contains("baseline: expected a run that does not diverge"))
+    #expect(output.out.contains("seeds 0, 1: the objective is not finite"))
+    #expect(output.out.contains("none: every run diverged"))
+    let study = try JSONDecoder().decode(
+      BaselineStudy.self, from: Data(try folder.bytes("b.json")))
+    #expect(study.best.value == nil && study.median.value == nil)
+    #expect(study.runs.map(\.status) == ["diverged", "diverged"])
+    #expect(study.runs.allSatisfy { $0.isDiverged })
+    #expect(study.runs.allSatisfy { $0.objective.value == nil })
+    #expect(!FileManager.default.fileExists(atPath: folder.path("b.safetensors")))
+  }
+
+  /// At a hundred times `lambdaMax` the network without neurons is best by far.
+  @Test func aBaselineAboveTheNetworkWithoutNeuronsSaysSo() throws {
+    let folder = try Folder()
+    defer { folder.remove() }
+    try TinyData.write(to: folder)
+    let strong = TinyData.train.dropFirst().map { $0 == "0.1" ? "100" : $0 }
+    let output = try Tool.run(["baseline"] + strong + ["--epochs", "1", "--json", "-"], in: folder)
+    #expect(output.code == 0, "\(output.error)")
+    let study = try JSONDecoder().decode(BaselineStudy.self, from: Data(output.out.utf8))
+    #expect(study.runs.map(\.status) == ["iteration-limit"])
+    #expect(study.claim.contains("The best run ended above the objective"))
+  }
+
+  @Test func aBoundByMomentsWithoutTimeSaysSo() throws {
+    let folder = try folderWithModel(TinyData.train + ["--loss", "logistic"])
+    defer { folder.remove() }
+    let flags = ["--bound", "sdp", "--gap", "1e-9", "--max-seconds", "1e-6", "--json", "c.json"]
+    #expect(try Tool.run(["certify"] + data + labels + flags, in: folder).code == 2)
+    let certified = try result(folder, "c.json")
+    #expect(certified.bound == "spectral")
+    #expect(certified.statusAdvice.contains("no sdp bound below the spectral one was found"))
+  }
+
+  /// The claim below the status may prove much.
+  @Test func convergedRunsPointToTheirClaim() {
+    let advice = SolveStatus.converged.advice
+    #expect(advice.contains("the gap asked for is not proven, see the claim"))
+  }
 }

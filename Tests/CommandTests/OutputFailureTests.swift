@@ -76,6 +76,38 @@ struct OutputFailureTests {
     }
   }
 
+  @Test(arguments: OutputFlag.all.filter { $0.target != .folder })
+  func whatACommandReadsIsNotReplaced(flag: OutputFlag) throws {
+    let folder = try folder()
+    defer { folder.remove() }
+    let names = try folder.listing
+    for name in Set(flag.flags).intersection(names) {
+      // These write a revision of their model.
+      let isRevision = flag.option == "--output" && name.hasPrefix("m.")
+      guard !["prune", "canonicalize"].contains(flag.command) || !isRevision else { continue }
+      let before = try folder.bytes(name)
+      for place in [name, "./\(name)"] {
+        let output = try Tool.run(flag.arguments(at: place), in: folder)
+        #expect(output.code == 64, "\(flag) \(name): \(output.error)")
+        #expect(try folder.bytes(name) == before)
+      }
+    }
+  }
+
+  @Test func joinedAndArchivedNamesAreRead() throws {
+    let folder = try folder()
+    defer { folder.remove() }
+    for words in [
+      ["train", "--images=images.npy", "--labels", "labels.npy", "--json=images.npy"],
+      ["train", "--images", "images.npy:x", "--labels", "labels.npy", "--json", "images.npy"],
+    ] {
+      let output = try Tool.run(words + ["--filter", "1x2", "--lambda", "1"], in: folder)
+      #expect(output.code == 64)
+      #expect(
+        output.error.contains("--json: expected another file than one that the command reads"))
+    }
+  }
+
   @Test(arguments: OutputFlag.all)
   func aFolderInPlaceOfAFileStays(flag: OutputFlag) throws {
     guard flag.target == .file else { return }

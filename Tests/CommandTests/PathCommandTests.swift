@@ -97,5 +97,18 @@ struct PathCommandTests {
     #expect(output.code == 2, "\(output.error)")
     let study = try JSONDecoder().decode(PathStudy.self, from: Data(try folder.bytes("r.json")))
     #expect(study.status == "time-limit")
+    let claim = output.out.split(separator: "\n").last ?? ""
+    #expect(claim.contains(" of 5 points asked for: within 1e-09"), "\(claim)")
+  }
+
+  @Test func emptyImagesAreNotSentToAnOptionOfOtherCommands() throws {
+    let folder = try folder()
+    defer { folder.remove() }
+    try NPY.write(Tensor(shape: [12, 4, 4]), to: folder.path("images.npy"))
+    let output = try Tool.run(
+      ["path", "--images", "images.npy", "--labels", "labels.npy", "--filter", "2x2"], in: folder)
+    #expect(output.code == 65, "\(output.error)")
+    #expect(output.error.contains("lambdaMax: expected a positive number, found 0.0."))
+    #expect(!output.error.contains("--lambda"))
   }
 }

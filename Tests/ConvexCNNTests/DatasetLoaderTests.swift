@@ -34,6 +34,46 @@ struct DatasetLoaderTests {
     #expect(data.images.shape == expected)
   }
 
+  /// A folder with an image of each shade in the sub-folder of each name.
+  private func pictures(_ shades: [(name: String, shade: UInt8)]) throws {
+    for (name, shade) in shades {
+      try FileManager.default.createDirectory(
+        atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+      let image = PNGImage(channels: 1, height: 1, width: 2, bytes: [shade, 0])
+      try PNG.write(image, to: "\(folder)/\(name)/\(shade).png")
+    }
+  }
+
+  @Test func classesOfFoldersAreToldByTheirNames() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try pictures([("dog", 9), ("bird", 8)])
+    let loader = DatasetLoader(isSignal: false)
+    let names = ["ant", "bird", "cat", "dog"]
+    let kind = SampleKind(shape: [1, 1, 2], labels: .classes(count: 4), classNames: names)
+    let held = try loader.load(images: folder, labels: nil, like: kind)
+    #expect(held.labels == .classes([1, 3], count: 4))
+    #expect(held.classNames == names)
+    #expect(held.images.elements == [8 / 255, 0, 9 / 255, 0])
+    let streamed = try loader.open(images: folder, labels: nil, like: kind)
+    #expect(streamed.labels == held.labels)
+    let signs = SampleKind(shape: [1, 1, 2], labels: .signs, classNames: ["dog", "bird"])
+    #expect(try loader.load(images: folder, labels: nil, like: signs).labels == .signs([1, -1]))
+    // Training data number their own.
+    #expect(try loader.load(images: folder, labels: nil).labels == .classes([0, 1], count: 2))
+  }
+
+  @Test func aFolderOfAnUnknownNameIsRefused() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try pictures([("bird", 8), ("zebra", 9)])
+    let kind = SampleKind(
+      shape: [1, 1, 2], labels: .classes(count: 2), classNames: ["bird", "cat"])
+    let error = #expect(throws: InputError.self) {
+      try DatasetLoader(isSignal: false).load(images: folder, labels: nil, like: kind)
+    }
+    let said = error.map { "\($0)" } ?? ""
+    #expect(said.contains("\(folder)/zebra") && said.contains("bird, cat"), "\(said)")
+  }
+
   @Test func unsignedBytesAreScaledToOne() throws {
     let pixels = ArrayFile(
       shape: [2, 1, 2], elements: [0, 51, 102, 255], elementKind: .unsignedByte)

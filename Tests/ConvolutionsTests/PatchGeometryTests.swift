@@ -142,4 +142,25 @@ import Testing
       try PatchGeometry(length: 9, filterLength: 2, dilation: dilation)
     }
   }
+
+  @Test func aLargeFilterWithoutDilationIsNotAskedForLess() {
+    let error = #expect(throws: GeometryError.self) {
+      try PatchGeometry(imageHeight: 6, imageWidth: 6, filterHeight: 7, filterWidth: 7)
+    }
+    let text = error?.description
+    #expect(
+      text
+        == "geometry: expected a filter within the image of 6x6, found a filter of 7x7. Use a "
+        + "smaller filter.")
+  }
+
+  @Test func geometriesReadInWords() throws {
+    let images = try PatchGeometry(
+      imageHeight: 6, imageWidth: 8, filterHeight: 2, filterWidth: 3, hasBias: true)
+    #expect(images.words == "images 1 x 6 x 8, filter 2x3, stride 1, padding valid, bias")
+    let signals = try PatchGeometry(
+      channels: 2, length: 21, filterLength: 5, stride: 2, dilation: 3, padding: .circular)
+    #expect(
+      signals.words == "signals 2 x 21, filter 5, stride 2, dilation 3, padding circular")
+  }
 }

@@ -30,6 +30,20 @@ struct CSVTests {
   }
 
   @Test(arguments: [
+    ",2\n3,4\n", "?,2\n3,4\n", "NA,2\n3,4\n", "n/a,NA\n3,4\n", "1e,2f\n3,4\n",
+    "0x\n1\n", "\"\",2\n3,4\n", " null ,2\n3,4\n", "--,b\n1,2\n",
+  ])
+  func aDamagedFirstLineIsNoHeader(_ text: String) {
+    let said = message(text)
+    #expect(said.contains("a number in column 1") && said.contains("a header begins with a name"))
+  }
+
+  @Test(arguments: ["NAME,2\n3,4\n", "# a,b\n3,4\n", "_,0\n3,4\n", "größe,b\n3,4\n"])
+  func aNameBeginsAHeader(_ text: String) throws {
+    #expect(try read(text).values == Matrix([[3, 4]]))
+  }
+
+  @Test(arguments: [
     "1,2\n3,4", "1,2\r\n3,4\r\n", "1,2\n3,4\n\n \r\n", " 1 ,\t2\n3,4 \n", "\"1\",2\n3,\"4\"\n",
     "\u{FEFF}1,2\n3,4\n", "+1,2\n3,04\n", "1,2\r\n3,4\r",
   ])
@@ -103,7 +117,7 @@ struct CSVTests {
     #expect(
       message("") == "a.csv:1: expected a line of numbers, found the end of the file." + advice)
     #expect(message("a,b\n").hasPrefix("a.csv:2: expected a line of numbers"))
-    #expect(message("1;2\n3;4\n").hasPrefix("a.csv:2: expected a number in column 1, found '3;4'."))
+    #expect(message("1;2\n3;4\n").hasPrefix("a.csv:1: expected a number in column 1, found '1;2'."))
   }
 
   @Test(arguments: [

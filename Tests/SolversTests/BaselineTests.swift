@@ -165,6 +165,18 @@ struct BaselineTests {
     #expect(try train(lbfgs, limits: SolveLimits(seconds: 0)).status == .timeLimit)
   }
 
+  /// Steps of such sizes lead to no numbers, or far above the start.
+  @Test(arguments: zip([Baseline.Optimizer.adam, .gd, .sgd], [1e300, 1e200, 1e6]))
+  func aRunThatDivergedSaysSo(optimizer: Baseline.Optimizer, rate: Double) throws {
+    let settings = Settings(optimizer: optimizer, width: 4, epochs: 6, learningRate: rate)
+    let result = try train(settings)
+    #expect(result.status == .diverged)
+    let problem = try Self.test.problem()
+    let start = problem.objective(of: try Baseline(settings: settings).start(for: problem))
+    let isNoBetter = !(result.objective.total <= start.total)
+    #expect(isNoBetter)
+  }
+
   private func message(_ test: ProblemCase, _ settings: Baseline.Settings) -> String {
     do { return "no error: \(try train(settings, test: test).epochs)" } catch { return "\(error)" }
   }

@@ -108,8 +108,9 @@ struct ResultFile {
     }
     // What a bound covers is in the claim of its point.
     let last = try points.last?.text("claim").map { " The smallest strength: \($0)" } ?? ""
+    let isShort = try root.text("status") == SolveStatus.timeLimit.rawValue
     return "A relative gap of at most \(gap.digits) is proven at \(proven) of \(points.count) "
-      + "strengths.\(last)"
+      + "strengths\(isShort ? "; time did not allow all that were asked for" : "").\(last)"
   }
 
   /// The most important numbers.
