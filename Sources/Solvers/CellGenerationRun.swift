@@ -108,7 +108,8 @@ struct CellGenerationRun {
   ) throws -> SolveStatus {
     var quietRounds = first
     while true {
-      keep?(checkpoint(quietRounds: quietRounds))
+      // A round that a limit cut short is not kept: from the state before it the run goes on to the same bits.
+      if limits.interruption(since: watch) == nil { keep?(checkpoint(quietRounds: quietRounds)) }
       defer { round += 1 }
       let before = objective.total
       let isThorough = quietRounds > 0
