@@ -28,7 +28,7 @@ public struct GatedSolver: Sendable {
   ///   - limits: Gap to reach and limits; `iterations` counts proximal steps.
   ///   - checkpoint: State of a run with the same arguments to go on from.
   ///   - observer: Receives a line per measurement and per ten steps of a descent.
-  ///   - keep: Receives the state between two series.
+  ///   - keep: Receives the state between two series that no limit cut short.
   /// - Returns: The first measured point within the gap, else the best point of the last series.
   public func solve(
     _ program: CompositeProgram, from start: Matrix? = nil, limits: SolveLimits = SolveLimits(),
@@ -45,10 +45,13 @@ public struct GatedSolver: Sendable {
         (checkpoint.point, checkpoint.series, checkpoint.relativeGap)
     }
     while true {
-      keep?(
-        Checkpoint(
-          point: point ?? program.zero, iterations: spent, proximalSteps: length,
-          pruningSteps: pruning, series: series, relativeGap: relativeGap))
+      // A descent that a limit cut short is not kept: from the state before it the run goes on to the same bits.
+      if limits.interruption(since: watch) == nil {
+        keep?(
+          Checkpoint(
+            point: point ?? program.zero, iterations: spent, proximalSteps: length,
+            pruningSteps: pruning, series: series, relativeGap: relativeGap))
+      }
       var inner = limits
       inner.seconds = limits.seconds - watch.seconds
       inner.iterations = min(length, limits.iterations - spent)

@@ -2,16 +2,18 @@ import ConvexCNN
 import Foundation
 import Testing
 
-/// `train --checkpoint` killed at random moments: it always goes on, to the same bits.
+/// `train --checkpoint` killed or asked to end at random moments: it always goes on, to the same bits.
 struct KilledTrainingTests {
-  /// Kills in all, half of them for each network; `CCNN_KILLS=50` takes minutes.
+  /// Kills in all by each signal, half of them for each network; `CCNN_KILLS=50` takes minutes.
   private static let kills =
     ProcessInfo.processInfo.environment["CCNN_KILLS"].flatMap { Int($0) } ?? 4
 
-  @Test(arguments: [
-    [], ["--activation", "gated", "--cells", "sample:20", "--solver", "proximal", "--gap", "1e-8"],
-  ])
-  func killedRunsGoOnToTheSameBits(more: [String]) throws {
+  @Test(
+    arguments: [
+      [],
+      ["--activation", "gated", "--cells", "sample:20", "--solver", "proximal", "--gap", "1e-8"],
+    ], [SIGKILL, SIGTERM])
+  func killedRunsGoOnToTheSameBits(more: [String], signal: Int32) throws {
     let folder = try Folder()
     defer { folder.remove() }
     func flags(_ output: String) -> [String] {
@@ -35,7 +37,8 @@ struct KilledTrainingTests {
       // A run that has its checkpoint goes on from there.
       let goesOn = FileManager.default.fileExists(atPath: folder.path("run/checkpoint.safetensors"))
       let ended = try Tool.runAndKill(
-        flags("m.safetensors") + keep, in: folder, after: seconds * generator.uniform())
+        flags("m.safetensors") + keep, in: folder, with: signal,
+        after: seconds * generator.uniform())
       if !ended {
         kills += 1
         resumed += goesOn ? 1 : 0

@@ -47,9 +47,9 @@ enum Tool {
       error: String(decoding: try Data(contentsOf: error), as: UTF8.self))
   }
 
-  /// Starts the tool, kills it after a time, and says whether it ended well by itself before.
+  /// Starts the tool, sends it a signal that ends it after a time, and says whether it ended well by itself before.
   static func runAndKill(
-    _ arguments: [String], in folder: Folder, after seconds: Double
+    _ arguments: [String], in folder: Folder, with signal: Int32 = SIGKILL, after seconds: Double
   ) throws -> Bool {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
@@ -57,7 +57,7 @@ enum Tool {
     process.currentDirectoryURL = folder.url
     try process.run()
     usleep(UInt32(1e6 * seconds))
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    if process.isRunning { kill(process.processIdentifier, signal) }
     process.waitUntilExit()
     return process.terminationReason == .exit && process.terminationStatus == 0
   }
