@@ -88,7 +88,7 @@ struct AngularSweepRun {
     if let starts = request.starts {
       for j in 0..<starts.rows {
         // Starts only say where to look.
-        if let ending, ending == .interrupted || ending == .timeLimit { break }
+        if request.interruption(since: clock) != nil { break }
         ascent.climb(from: Array(starts.row(j)))
       }
     }
@@ -175,10 +175,7 @@ struct AngularSweepRun {
   private var ending: Pricing.Ending? {
     if ascent.largestNorm > request.sufficient { return .sufficient }
     if upper(correlation.mass) <= request.target { return .target }
-    if request.isInterrupted() { return .interrupted }
-    if nodeCount >= request.nodeLimit { return .nodeLimit }
-    let elapsed = (ContinuousClock.now - clock) / .seconds(1)
-    return elapsed >= request.seconds ? .timeLimit : nil
+    return request.interruption(since: clock, nodeCount: nodeCount)
   }
 
   /// What rounding may hide; see `AngularSweep`.

@@ -45,7 +45,7 @@ struct ConeSearchRun {
   mutating func solve() -> Pricing {
     if let starts = request.starts {
       for j in 0..<starts.rows {
-        if let ending = interruption, ending != .nodeLimit {
+        if let ending = request.interruption(since: clock) {
           return result(ending, bound: .infinity)
         }
         ascent.climb(from: Array(starts.row(j)))
@@ -74,10 +74,7 @@ struct ConeSearchRun {
   }
 
   private var interruption: Pricing.Ending? {
-    if request.isInterrupted() { return .interrupted }
-    if nodeCount >= request.nodeLimit { return .nodeLimit }
-    let elapsed = (ContinuousClock.now - clock) / .seconds(1)
-    return elapsed >= request.seconds ? .timeLimit : nil
+    request.interruption(since: clock, nodeCount: nodeCount)
   }
 
   /// Bounds cones and keeps those that must be split.

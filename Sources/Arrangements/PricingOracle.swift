@@ -60,6 +60,19 @@ extension PricingRequest {
     return request
   }
 
+  /// Why to end a search before it went through all, if there is a reason.
+  ///
+  /// - Parameters:
+  ///   - start: When it began.
+  ///   - nodeCount: Nodes so far; nil for what no limit of nodes ends.
+  /// - Returns: The reason, nil to go on.
+  func interruption(since start: ContinuousClock.Instant, nodeCount: Int? = nil) -> Pricing.Ending?
+  {
+    if isInterrupted() { return .interrupted }
+    if let nodeCount, nodeCount >= nodeLimit { return .nodeLimit }
+    return (ContinuousClock.now - start) / .seconds(1) >= seconds ? .timeLimit : nil
+  }
+
   /// Why a search that went through all ended.
   func ending(upperBound: Double, largestNorm: Double) -> Pricing.Ending {
     if upperBound <= largestNorm * (1 + relativeTolerance) { return .tolerance }

@@ -96,37 +96,38 @@ extension TrainingConfiguration {
   /// - Returns: The geometry.
   /// - Throws: `InputError` when the filter does not fit.
   public func geometry(on shape: [Int]) throws -> PatchGeometry {
-    let padding = PatchGeometry.Padding(rawValue: padding) ?? .valid
-    if filter.isSignal {
-      guard shape[1] == 1 else {
-        throw InputError(
-          .data, "--filter \(filter.rawValue)", expected: "signals", found: "images of \(shape)",
-          advice: "Give the height and width of filters, for example 3x3.")
-      }
-      return try filter.fitting {
-        try PatchGeometry(
-          channels: shape[0], length: shape[2], filterLength: filter.width, stride: stride,
-          padding: padding, hasBias: bias)
-      }
+    guard !filter.isSignal || shape[1] == 1 else {
+      throw InputError(
+        .data, "--filter \(filter.rawValue)", expected: "signals", found: "images of \(shape)",
+        advice: "Give the height and width of filters, for example 3x3.")
     }
-    return try filter.fitting {
-      try PatchGeometry(
-        channels: shape[0], imageHeight: shape[1], imageWidth: shape[2],
-        filterHeight: filter.height, filterWidth: filter.width, stride: stride, padding: padding,
-        hasBias: bias)
-    }
+    return try filter.geometry(on: shape, stride: stride, padding: padding, hasBias: bias)
   }
 }
 
 extension FilterSize {
-  /// A geometry with this filter; where no filter fits, the error names the option.
+  /// The geometry of filters of this size; where none fits, the error names the option.
   ///
-  /// - Parameter geometry: Makes the geometry.
+  /// - Parameters:
+  ///   - shape: Shape `[channels, height, width]` of one sample.
+  ///   - stride: Step between patches.
+  ///   - padding: `valid`, `zero` or `circular`.
+  ///   - hasBias: Whether patches end with a constant 1.
   /// - Returns: The geometry.
-  /// - Throws: `InputError` when the filter does not fit, else as the closure.
-  package func fitting(_ geometry: () throws -> PatchGeometry) throws -> PatchGeometry {
+  /// - Throws: `InputError` when the filter does not fit, `GeometryError` when a number is not positive.
+  package func geometry(
+    on shape: [Int], stride: Int, padding: String, hasBias: Bool
+  ) throws -> PatchGeometry {
+    let padding = PatchGeometry.Padding(rawValue: padding) ?? .valid
     do {
-      return try geometry()
+      guard isSignal else {
+        return try PatchGeometry(
+          channels: shape[0], imageHeight: shape[1], imageWidth: shape[2], filterHeight: height,
+          filterWidth: width, stride: stride, padding: padding, hasBias: hasBias)
+      }
+      return try PatchGeometry(
+        channels: shape[0], length: shape[2], filterLength: width, stride: stride,
+        padding: padding, hasBias: hasBias)
     } catch let error as GeometryError {
       guard case .filterLargerThanImage(_, let image, _) = error.reason else { throw error }
       throw InputError(

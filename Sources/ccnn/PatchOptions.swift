@@ -28,20 +28,8 @@ struct PatchOptions: ParsableArguments {
   /// - Returns: The geometry.
   /// - Throws: `InputError` when no patch fits.
   func geometry(of shape: [Int], filter: FilterSize) throws -> PatchGeometry {
-    let kind = PatchGeometry.Padding(rawValue: padding) ?? .valid
-    guard filter.isSignal else {
-      return try filter.fitting {
-        try PatchGeometry(
-          channels: shape[1], imageHeight: shape[2], imageWidth: shape[3],
-          filterHeight: filter.height, filterWidth: filter.width, stride: stride, padding: kind,
-          hasBias: bias)
-      }
-    }
-    return try filter.fitting {
-      try PatchGeometry(
-        channels: shape[1], length: shape[3], filterLength: filter.width, stride: stride,
-        padding: kind, hasBias: bias)
-    }
+    try filter.geometry(
+      on: Array(shape.dropFirst()), stride: stride, padding: padding, hasBias: bias)
   }
 }
 

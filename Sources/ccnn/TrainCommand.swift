@@ -82,10 +82,9 @@ struct TrainCommand: ParsableCommand {
             streaming: inputs, memory: settings, from: startModel),
           of: configuration.activation, data: data.describe(inputs))
       }
-      try train(configuration, inputs, from: startModel, data: data.describe(inputs)) {
-        trainer, start, progress, observer in
+      try train(configuration, inputs, data: data.describe(inputs)) { trainer, progress, observer in
         try trainer.train(
-          streaming: inputs, memory: settings, from: start,
+          streaming: inputs, memory: settings, from: startModel,
           choosing: { progress.note("ccnn: \($0)") }, observer: observer)
       }
     } else {
@@ -95,21 +94,17 @@ struct TrainCommand: ParsableCommand {
           try trainer(configuration).forecast(on: inputs.train, from: startModel),
           of: configuration.activation, data: data.describe(StreamedData(inputs)))
       }
-      try train(
-        configuration, StreamedData(inputs), from: startModel, data: data.describe(inputs)
-      ) { trainer, start, _, observer in
-        try trainer.train(on: inputs, from: start, observer: observer)
+      try train(configuration, StreamedData(inputs), data: data.describe(inputs)) {
+        trainer, _, observer in
+        try trainer.train(on: inputs, from: startModel, observer: observer)
       }
     }
   }
 
   /// Trains as the flags say, whoever holds the samples, and reports the result.
   private func train(
-    _ configuration: TrainingConfiguration, _ samples: StreamedData, from startModel: Model?,
-    data: String,
-    _ body: (Trainer, Model?, Progress, TraceObserver) throws -> (
-      model: Model, result: TrainingResult
-    )
+    _ configuration: TrainingConfiguration, _ samples: StreamedData, data: String,
+    _ body: (Trainer, Progress, TraceObserver) throws -> (model: Model, result: TrainingResult)
   ) throws {
     let progress = Progress(isSilent: common.quiet, limit: common.maxSeconds)
     warn(about: samples.train.labels, progress)
@@ -117,7 +112,7 @@ struct TrainCommand: ParsableCommand {
     var rows: [TraceRow] = []
     let keepsTrace = trace != nil || needsDetails
     let (model, result) = try interruptible(progress, kept: checkpoint) {
-      try body(trainer, startModel, progress) { row in
+      try body(trainer, progress) { row in
         if keepsTrace { rows.append(row) }
         progress.show(row, target: gap)
       }
